@@ -1,0 +1,108 @@
+#pragma once
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "../core/config.hpp"
+#include "../core/scalar.hpp"
+
+namespace anser {
+
+/// Rows of memory with a stride: what kernels see of a tensor. `x[r][j]`.
+template <class T>
+struct Matrix {
+  T* data = nullptr;
+  std::ptrdiff_t stride = 0;
+
+  ANSER_HD T* operator[](std::ptrdiff_t row) const { return data + row * stride; }
+  ANSER_HD explicit operator bool() const { return data != nullptr; }
+  ANSER_HD operator Matrix<const T>() const
+    requires(!std::is_const_v<T>)
+  {
+    return {data, stride};
+  }
+};
+
+/// A loop over equal matrices: how many, and how far apart their first elements are.
+struct Stride {
+  int count = 1;
+  std::ptrdiff_t a = 0, b = 0, c = 0;
+};
+
+/// C = alpha op(A) op(B) + beta C, row-major; C is m x n, the inner size is k. Repeated over outer x inner matrices.
+template <class In, class Out>
+struct Gemm {
+  Matrix<const In> a, b;
+  Matrix<Out> c;
+  int m, n, k;
+  bool transpose_a = false, transpose_b = false;
+  float alpha = 1, beta = 0;
+  Stride outer{}, inner{};
+};
+
+/// One thread pretending to be a team: a CPU's whole "block".
+struct Solo {
+  ANSER_HD static constexpr int rank() { return 0; }
+  ANSER_HD static constexpr int size() { return 1; }
+  template <class T>
+  ANSER_HD static T sum(T v) {
+    return v;
+  }
+  template <class T>
+  ANSER_HD static T max(T v) {
+    return v;
+  }
+};
+
+/// A row kernel: a named struct whose operator()(Team, row) strides by team.size() and reduces with team.sum and
+/// team.max (every member calls them, and all get the result). An overload for Solo is the tuned CPU form.
+struct AnyKernel {
+  template <class Team>
+  void operator()(Team, int) const;
+};
+
+/// A backend owns memory, GEMM, and one way to run a row kernel.
+/// `element` is the storage type of weights and GEMM inputs; `real` that of everything that accumulates.
+/// `Packed` holds frozen weights [n, k], one below the other, in the form its GEMM likes best.
+template <class B>
+concept Backend = requires(B& b, void* p, const void* q, std::size_t bytes, const typename B::Packed& w, AnyKernel kernel,
+                           const Gemm<typename B::element, typename B::real>& g,
+                           std::span<const Matrix<const typename B::element>> blocks, std::span<const int> rows,
+                           Matrix<const typename B::element> x, Matrix<typename B::real> y) {
+  typename B::element;
+  typename B::real;
+  { B::on_host } -> std::convertible_to<bool>;
+  { b.allocate(bytes) } -> std::same_as<void*>;
+  b.release(p, bytes);
+  b.upload(p, q, bytes);
+  b.download(p, q, bytes);
+  b.copy(p, q, bytes);
+  b.zero(p, bytes);
+  b.gemm(g);
+  { b.pack(blocks, rows, 1) } -> std::same_as<typename B::Packed>;
+  b.gemm(w, x, 1, y);
+  b.for_rows(1, std::size_t(1), kernel);
+};
+
+/// Declared, never defined: policies are checked against it without Eigen or CUDA.
+struct AnyBackend {
+  using element = float;
+  using real = float;
+  static constexpr bool on_host = false;  // may the host read and write device memory directly?
+  struct Packed {};
+  void* allocate(std::size_t);
+  void release(void*, std::size_t);
+  void upload(void*, const void*, std::size_t);
+  void download(void*, const void*, std::size_t);
+  void copy(void*, const void*, std::size_t);
+  void zero(void*, std::size_t);
+  void gemm(const Gemm<float, float>&);
+  Packed pack(std::span<const Matrix<const float>>, std::span<const int>, int);
+  void gemm(const Packed&, Matrix<const float>, int, Matrix<float>);
+  template <class K>
+  void for_rows(int, std::size_t, K);
+};
+static_assert(Backend<AnyBackend>);
+
+}  // namespace anser

@@ -1,0 +1,111 @@
+#pragma once
+#include <cstring>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <type_traits>
+#include <vector>
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+#include "../core/error.hpp"
+#include "concept.hpp"
+
+namespace anser {
+
+/// Memory of the host: 64-byte aligned, large blocks on huge pages where the system has them, freed blocks kept for the
+/// next request of their size (a fresh block costs a page fault per 4 KiB, which is as long as writing it).
+class HostMemory {
+ public:
+  HostMemory() = default;
+  ~HostMemory();
+  HostMemory(const HostMemory&) = delete;
+  HostMemory& operator=(const HostMemory&) = delete;
+  /// Throws Error where the system has no more.
+  void* allocate(std::size_t bytes);
+  void release(void* block, std::size_t bytes) noexcept;
+
+ private:
+  std::mutex mutex_;
+  std::map<std::size_t, std::vector<void*>> free_;
+  std::size_t kept_ = 0;
+};
+
+/// Frozen weights as this machine's GEMM likes them: W [n, k] of y = x Wᵀ.
+/// `state` is the library's packed form; empty where W itself is the best form.
+struct CpuWeights {
+  int n = 0, k = 0;
+  std::shared_ptr<const void> state;
+};
+
+/// Products on the host: Eigen always, oneDNN where it was found.
+namespace cpu {
+void multiply(const Gemm<float, float>&);
+void multiply(const Gemm<double, double>&);
+void multiply(const Gemm<bf16, float>&);
+template <class T>
+CpuWeights pack(std::span<const Matrix<const T>> blocks, std::span<const int> rows, int k);
+/// y [m, n] = x [m, k] Wᵀ
+template <class T>
+void multiply(const CpuWeights&, Matrix<const T> x, int m, Matrix<accumulator<T>> y);
+}  // namespace cpu
+
+/// The host. T is the storage type of weights and GEMM inputs: float, bf16, or double (for gradient checks).
+template <class T = float>
+class Cpu {
+ public:
+  using element = T;
+  using real = accumulator<T>;
+  using Packed = CpuWeights;
+  static constexpr bool on_host = true;
+
+  /// 0 threads: as many as OpenMP finds.
+  explicit Cpu([[maybe_unused]] int threads = 0) {
+#if defined(_OPENMP)
+    if (threads > 0) omp_set_num_threads(threads);
+#endif
+  }
+
+  void* allocate(std::size_t bytes) { return memory_.allocate(bytes); }
+  void release(void* p, std::size_t bytes) noexcept { memory_.release(p, bytes); }
+  void upload(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+  void download(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+  void copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+  void zero(void* p, std::size_t bytes) { std::memset(p, 0, bytes); }
+
+  void gemm(const Gemm<element, real>& g) { cpu::multiply(g); }
+  void gemm(const Gemm<real, real>& g)
+    requires(!std::is_same_v<element, real>)
+  {
+    cpu::multiply(g);
+  }
+  Packed pack(std::span<const Matrix<const T>> blocks, std::span<const int> rows, int k) {
+    return cpu::pack<T>(blocks, rows, k);
+  }
+  void gemm(const Packed& w, Matrix<const T> x, int m, Matrix<real> y) { cpu::multiply<T>(w, x, m, y); }
+
+  /// Rows are spread over threads where together they are worth it; `work` is about the elements of a row.
+  template <class K>
+  void for_rows(int n, [[maybe_unused]] std::size_t work, K kernel) {
+#if defined(_OPENMP)
+    constexpr std::size_t worthwhile = 1 << 14;  // elements; below, waking a thread costs more than it saves
+    if (n > 1 && std::size_t(n) * work >= worthwhile && !omp_in_parallel()) {
+#pragma omp parallel for schedule(static)
+      for (int r = 0; r < n; ++r) kernel(Solo{}, r);
+      return;
+    }
+#endif
+    for (int r = 0; r < n; ++r) kernel(Solo{}, r);
+  }
+
+ private:
+  HostMemory memory_;
+};
+static_assert(Backend<Cpu<float>> && Backend<Cpu<bf16>> && Backend<Cpu<double>>);
+
+}  // namespace anser
+
+#if !defined(ANSER_COMPILED)
+#include "cpu-inl.hpp"
+#endif

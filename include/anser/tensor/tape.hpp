@@ -1,0 +1,32 @@
+#pragma once
+#include <functional>
+#include <vector>
+
+#include "tensor.hpp"
+
+namespace anser {
+
+/// What happened, in order. Run backwards, it gives gradients; each step frees what only it still needed.
+class Tape {
+ public:
+  void record(std::function<void()> step) { steps_.push_back(std::move(step)); }
+  std::size_t size() const { return steps_.size(); }
+
+  /// Gradients of a scalar loss [1] into every tensor that needs one (added to what is there). Empties the tape.
+  template <Backend B>
+  void backward(const Real<B>& loss) {
+    check(loss.shape().size() == 1, "Tape: a loss is one number, not ", loss.shape());
+    const typename B::real one = 1;
+    loss.device().upload(loss.grad(), &one, sizeof one);
+    while (!steps_.empty()) {
+      const auto step = std::move(steps_.back());
+      steps_.pop_back();
+      step();
+    }
+  }
+
+ private:
+  std::vector<std::function<void()>> steps_;
+};
+
+}  // namespace anser

@@ -1,0 +1,178 @@
+#pragma once
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "../backend/concept.hpp"
+#include "../core/error.hpp"
+#include "../core/shape.hpp"
+#include "stored.hpp"
+
+namespace anser {
+
+/// Numbers on a device, with a runtime shape; copies and views share storage and gradient. Storage appears when it is
+/// first asked for: a tensor bound to a file stays a view of it until used (on the host, of the same type, for ever).
+/// The device must outlive the tensor.
+template <Backend B, class T = typename B::element>
+class Tensor {
+ public:
+  using value_type = T;
+  using gradient_type = accumulator<T>;
+
+  Tensor() = default;
+  Tensor(B& device, Shape shape, bool needs_grad = false)
+      : body_(std::make_shared<Body>(device, shape.size(), needs_grad)), shape_(shape), stride_(shape.cols()) {}
+  /// Throws Error unless the numbers fill the shape.
+  Tensor(B& device, Shape shape, std::span<const T> host, bool needs_grad = false)
+      : Tensor(device, shape, needs_grad) {
+    check(host.size() == shape.size(), "Tensor: ", host.size(), " numbers do not fill ", shape);
+    device.upload(data(), host.data(), host.size() * sizeof(T));
+  }
+  /// A tensor whose numbers are those of a file.
+  Tensor(B& device, const Stored& stored) : Tensor(device, stored.shape) { body_->origin = std::make_shared<Stored>(stored); }
+
+  explicit operator bool() const { return body_ != nullptr; }
+  const Shape& shape() const { return shape_; }
+  int rows() const { return shape_.rows(); }
+  int cols() const { return shape_.cols(); }
+  std::ptrdiff_t stride() const { return stride_; }
+  bool contiguous() const { return stride_ == cols() || rows() == 1; }
+  B& device() const { return *body_->device; }
+  bool same_storage(const Tensor& o) const { return body_ == o.body_; }
+
+  T* data() const { return body_->value() + offset_; }
+  gradient_type* grad() const { return body_->grad() + offset_; }
+  Matrix<T> matrix() const { return {data(), stride_}; }
+  Matrix<gradient_type> grad_matrix() const { return {grad(), stride_}; }
+  bool needs_grad() const { return body_ && body_->needs_grad; }
+  void require_grad(bool needed = true) const { body_->needs_grad = needed; }
+  bool has_grad() const { return body_ && body_->gradient != nullptr; }
+  void release_grad() const { body_->release_grad(); }
+
+  /// The same numbers under another shape. Throws Error where they do not fill it.
+  Tensor as(Shape shape) const {
+    check(shape.size() == shape_.size() && (contiguous() || shape.cols() == cols()), "Tensor: ", shape_,
+          " cannot be seen as ", shape);
+    Tensor t = *this;
+    t.shape_ = shape;
+    if (contiguous()) t.stride_ = shape.cols();
+    return t;
+  }
+  /// Columns [begin, begin + count) of the matrix; shares storage and gradient.
+  Tensor columns(int begin, int count) const {
+    Tensor t = *this;
+    t.shape_ = {rows(), count};
+    t.offset_ += begin;
+    return t;
+  }
+  /// Rows [begin, begin + count) of the matrix; shares storage and gradient.
+  Tensor slice(int begin, int count) const {
+    Tensor t = *this;
+    t.shape_ = {count, cols()};
+    t.offset_ += begin * stride_;
+    return t;
+  }
+
+  /// A copy of the numbers on the host, dense.
+  std::vector<T> host() const { return fetch<T>(data()); }
+  std::vector<gradient_type> host_grad() const { return fetch<gradient_type>(grad()); }
+  void assign(std::span<const T> host) const {
+    check(host.size() == shape_.size() && contiguous(), "Tensor: ", host.size(), " numbers do not fill ", shape_);
+    device().upload(data(), host.data(), host.size() * sizeof(T));
+  }
+
+  /// The file that it came from, or null.
+  const Stored* stored() const { return body_ ? body_->origin.get() : nullptr; }
+  /// Give the memory back where a file can bring the numbers again (after packing a frozen weight).
+  void evict() const {
+    if (body_) body_->evict();
+  }
+
+ private:
+  template <class V>
+  std::vector<V> fetch(const V* from) const {
+    std::vector<V> v(shape_.size());
+    if (contiguous()) {
+      device().download(v.data(), from, v.size() * sizeof(V));
+    } else {
+      const std::size_t n = std::size_t(cols());
+      for (int r = 0; r < rows(); ++r) device().download(v.data() + std::size_t(r) * n, from + r * stride_, n * sizeof(V));
+    }
+    return v;
+  }
+
+  struct Body {
+    Body(B& d, std::size_t n, bool g) : device(&d), size(n), needs_grad(g) {}
+    Body(const Body&) = delete;
+    Body& operator=(const Body&) = delete;
+    ~Body() {
+      release_value();
+      release_grad();
+    }
+    T* value() {
+      if (!memory) materialise();
+      return memory;
+    }
+    gradient_type* grad() {
+      if (!gradient) {
+        gradient = static_cast<gradient_type*>(device->allocate(size * sizeof(gradient_type)));
+        device->zero(gradient, size * sizeof(gradient_type));
+      }
+      return gradient;
+    }
+    void materialise() {
+      if (origin && B::on_host && origin->dtype == dtype_of<T> &&
+          reinterpret_cast<std::uintptr_t>(origin->data) % alignof(T) == 0) {
+        memory = reinterpret_cast<T*>(const_cast<std::byte*>(origin->data));  // a mapped file; written by nobody
+        borrowed = true;
+        return;
+      }
+      memory = static_cast<T*>(device->allocate(size * sizeof(T)));
+      if (!origin) return;
+      if constexpr (B::on_host) {
+        convert(*origin, memory);
+      } else {
+        std::vector<T> staging(size);
+        convert(*origin, staging.data());
+        device->upload(memory, staging.data(), size * sizeof(T));
+      }
+      if (origin->evict) origin->evict();
+    }
+    void release_value() {
+      if (memory && !borrowed) device->release(memory, size * sizeof(T));
+      memory = nullptr;
+      borrowed = false;
+    }
+    void release_grad() {
+      if (gradient) device->release(gradient, size * sizeof(gradient_type));
+      gradient = nullptr;
+    }
+    void evict() {
+      if (!origin) return;
+      release_value();
+      if (origin->evict) origin->evict();
+    }
+
+    B* device;
+    std::size_t size;
+    bool needs_grad;
+    bool borrowed = false;
+    T* memory = nullptr;
+    gradient_type* gradient = nullptr;
+    std::shared_ptr<const Stored> origin;
+  };
+
+  std::shared_ptr<Body> body_;
+  Shape shape_;
+  std::ptrdiff_t offset_ = 0;
+  std::ptrdiff_t stride_ = 0;
+};
+
+/// What accumulates: residual stream, norms, scores, logits, learned parameters.
+template <Backend B>
+using Real = Tensor<B, typename B::real>;
+/// Token ids, masks, expert indices.
+template <Backend B>
+using Index = Tensor<B, std::int32_t>;
+
+}  // namespace anser
