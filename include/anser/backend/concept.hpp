@@ -41,6 +41,20 @@ struct Gemm {
   Stride outer{}, inner{};
 };
 
+/// softmax(q kᵀ + bias) v for every example and head. Heads lie side by side in the columns, each `width` wide.
+/// A backend may offer `attend(const Attention<real, Out>&)` for inference; without it the ops compose GEMM and softmax.
+template <class T, class Out>
+struct Attention {
+  Matrix<const T> q;     // [examples * queries, heads * width]
+  Matrix<const T> k, v;  // rows of example b start at b * key_rows
+  Matrix<Out> out;       // [examples * queries, heads * width]
+  int examples, heads, queries, keys, width;
+  int key_rows;                       // rows from one example's keys to the next: at least `keys`
+  Matrix<const T> bias;               // [heads, queries + keys - 1] or null; key j, query i: bias[h][j - i + queries - 1]
+  Matrix<const std::int32_t> mask;    // [examples, keys] or null; 0 hides a key
+  bool causal;                        // key j is seen by query i where j <= i + keys - queries
+};
+
 /// One thread pretending to be a team: a CPU's whole "block".
 struct Solo {
   ANSER_HD static constexpr int rank() { return 0; }

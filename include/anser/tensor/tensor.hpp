@@ -83,6 +83,8 @@ class Tensor {
 
   /// The file that it came from, or null.
   const Stored* stored() const { return body_ ? body_->origin.get() : nullptr; }
+  /// Take another file's numbers. Throws nothing: whoever binds has compared the shapes.
+  void bind(const Stored& from) const { body_->origin = std::make_shared<Stored>(from); }
   /// Give the memory back where a file can bring the numbers again (after packing a frozen weight).
   void evict() const {
     if (body_) body_->evict();
@@ -121,7 +123,7 @@ class Tensor {
       return gradient;
     }
     void materialise() {
-      if (origin && B::on_host && origin->dtype == dtype_of<T> &&
+      if (origin && B::on_host && !needs_grad && origin->dtype == dtype_of<T> &&
           reinterpret_cast<std::uintptr_t>(origin->data) % alignof(T) == 0) {
         memory = reinterpret_cast<T*>(const_cast<std::byte*>(origin->data));  // a mapped file; written by nobody
         borrowed = true;
