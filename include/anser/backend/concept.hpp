@@ -55,6 +55,28 @@ struct Attention {
   bool causal;                        // key j is seen by query i where j <= i + keys - queries
 };
 
+/// One expert's low-rank product at a site: A [rank, in], B [out, rank], dense and row-major. Rank 0: no expert here.
+template <class T>
+struct LowRank {
+  const T* a = nullptr;
+  const T* b = nullptr;
+  int rank = 0;
+  T scale = 1;
+};
+
+/// y[row] += sum over the row's k slots of weight * scale_e * B_e A_e x[row], with e = expert[row * k + slot].
+/// A backend may offer `low_rank(const GroupedLowRank<In, T>&)` for inference, which reads each used expert once.
+template <class In, class T>
+struct GroupedLowRank {
+  Matrix<const In> x;  // [rows, in]
+  Matrix<T> y;         // [rows, out]
+  int rows, in, out, k, experts;
+  const LowRank<T>* table;    // [experts]
+  const std::int32_t* order;  // [rows * k] slots row * k + s, sorted by expert, ascending within one
+  const std::int32_t* begin;  // [experts + 1] where each expert's slots begin in `order`
+  const T* weight;            // [rows * k]
+};
+
 /// One thread pretending to be a team: a CPU's whole "block".
 struct Solo {
   ANSER_HD static constexpr int rank() { return 0; }

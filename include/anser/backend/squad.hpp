@@ -46,6 +46,12 @@ class Squad : public Cpu<T> {
     int rank_;
   };
 
+  /// The tuned forms of Cpu are not for a squad: it is here to run the row kernels.
+  template <class Request>
+  void attend(const Request&) = delete;
+  template <class Request>
+  void low_rank(const Request&) = delete;
+
   template <class K>
   void for_rows(int n, std::size_t, K kernel) {
     typename Team::Shared shared;

@@ -81,6 +81,18 @@ class Tensor {
     device().upload(data(), host.data(), host.size() * sizeof(T));
   }
 
+  /// A result's gradient as a tensor of its own (for GEMM). The tensor shares and keeps the storage.
+  static Tensor alias_gradient(const Tensor& of)
+    requires(std::same_as<T, gradient_type>)
+  {
+    Tensor g(of.device(), {of.rows(), of.cols()});
+    g.body_->memory = of.grad();
+    g.body_->borrowed = true;
+    g.body_->lender = of.body_;
+    g.stride_ = of.stride_;
+    return g;
+  }
+
   /// The file that it came from, or null.
   const Stored* stored() const { return body_ ? body_->origin.get() : nullptr; }
   /// Take another file's numbers. Throws nothing: whoever binds has compared the shapes.
@@ -162,6 +174,7 @@ class Tensor {
     T* memory = nullptr;
     gradient_type* gradient = nullptr;
     std::shared_ptr<const Stored> origin;
+    std::shared_ptr<const void> lender;  // whose storage this borrows, other than a file's
   };
 
   std::shared_ptr<Body> body_;

@@ -1,0 +1,61 @@
+#pragma once
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <system_error>
+#include <utility>
+
+#include "../core/error.hpp"
+#include "mapped_file.hpp"
+
+namespace anser {
+
+namespace detail {
+/// What the system says about errno, for the end of a message.
+inline std::string reason_of(int error) { return std::generic_category().message(error); }
+}  // namespace detail
+
+ANSER_INLINE MappedFile::MappedFile(std::string path, const std::byte* data, std::size_t size)
+    : path_(std::move(path)), data_(data), size_(size) {}
+
+ANSER_INLINE MappedFile::~MappedFile() {
+  if (size_) munmap(const_cast<std::byte*>(data_), size_);
+}
+
+ANSER_INLINE std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
+  // Without O_NONBLOCK, opening a named pipe would wait for its writer.
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  check(file >= 0, path, " cannot be opened: ", detail::reason_of(errno));
+  struct Closer {
+    int file;
+    ~Closer() { ::close(file); }
+  } const closer{file};
+  struct stat about {};
+  check(fstat(file, &about) == 0, path, " cannot be examined: ", detail::reason_of(errno));
+  check(!S_ISDIR(about.st_mode), path, " is a directory, and a file was expected");
+  check(S_ISREG(about.st_mode), path, " is not a regular file; copy its contents into one first");
+  const auto size = std::size_t(about.st_size);
+  const std::byte* data = nullptr;
+  if (size) {
+    void* p = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
+    check(p != MAP_FAILED, path, " cannot be mapped: ", detail::reason_of(errno));
+    data = static_cast<const std::byte*>(p);
+  }
+  return std::shared_ptr<const MappedFile>(new MappedFile(path, data, size));
+}
+
+ANSER_INLINE void MappedFile::evict(std::size_t offset, std::size_t bytes) const noexcept {
+  if (offset >= size_) return;
+  const std::size_t page = std::size_t(sysconf(_SC_PAGESIZE)), end = offset + std::min(bytes, size_ - offset);
+  const std::size_t first = (offset + page - 1) / page * page;
+  // The last page of the file belongs to whoever owns its last byte.
+  const std::size_t last = end == size_ ? (end + page - 1) / page * page : end / page * page;
+  if (first < last) madvise(const_cast<std::byte*>(data_) + first, last - first, MADV_DONTNEED);
+}
+
+}  // namespace anser

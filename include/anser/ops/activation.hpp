@@ -1,0 +1,62 @@
+#pragma once
+#include "elementwise.hpp"
+
+namespace anser {
+namespace kernel {
+
+/// y = f(gate) * x
+template <class F, class R, class Y>
+struct Gated {
+  F f;
+  Matrix<const R> gate, x;
+  Matrix<Y> y;
+  int n;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int r) const {
+    for (int j = team.rank(); j < n; j += team.size()) y[r][j] = Y(f(gate[r][j]) * x[r][j]);
+  }
+};
+
+template <class F, class R>
+struct GatedBackward {
+  F f;
+  Matrix<const R> gate, x, dy;
+  Matrix<R> dgate, dx;  // either may be null
+  int n;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int r) const {
+    for (int j = team.rank(); j < n; j += team.size()) {
+      if (dgate) dgate[r][j] += dy[r][j] * x[r][j] * f.slope(gate[r][j]);
+      if (dx) dx[r][j] += dy[r][j] * f(gate[r][j]);
+    }
+  }
+};
+
+}  // namespace kernel
+
+/// relu(x) as the next GEMM's input: T5 v1.0.
+template <Backend B>
+Tensor<B> relu(const Context<B>& cx, const Real<B>& x) {
+  return map<typename B::element>(cx, x, function::Relu{});
+}
+
+/// gelu_new(gate) * x as the next GEMM's input: T5 v1.1.
+template <Backend B>
+Tensor<B> gated_gelu(const Context<B>& cx, const Real<B>& gate, const Real<B>& x) {
+  using R = typename B::real;
+  using E = typename B::element;
+  using F = function::GeluNew;
+  check(gate.rows() == x.rows() && gate.cols() == x.cols(), "gated_gelu: ", gate.shape(), " and ", x.shape(), " differ");
+  auto y = cx.template result<E>(x.shape(), gate, x);
+  const std::size_t work = std::size_t(x.cols());
+  run(cx.device, x.rows(), work, kernel::Gated<F, R, E>{{}, gate.matrix(), x.matrix(), y.matrix(), x.cols()});
+  cx.remember(y, [gate, x, y, work] {
+    const auto dgate = gate.needs_grad() ? gate.grad_matrix() : Matrix<R>{};
+    const auto dx = x.needs_grad() ? x.grad_matrix() : Matrix<R>{};
+    run(y.device(), x.rows(), work,
+        kernel::GatedBackward<F, R>{{}, gate.matrix(), x.matrix(), y.grad_matrix(), dgate, dx, x.cols()});
+  });
+  return y;
+}
+
+}  // namespace anser

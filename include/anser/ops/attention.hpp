@@ -1,0 +1,153 @@
+#pragma once
+#include <cmath>
+#include <limits>
+
+#include "elementwise.hpp"
+
+namespace anser {
+namespace kernel {
+
+/// Scores of one query to probabilities, in place. A row is (example, head, query).
+template <class R>
+struct AttentionSoftmax {
+  Matrix<R> p;  // [examples * heads * queries, keys]
+  Matrix<const R> bias;
+  Matrix<const std::int32_t> mask;
+  int heads, queries, keys;
+  bool causal;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int r) const {
+    const int i = r % queries, h = r / queries % heads, b = r / queries / heads;
+    const int seen = causal ? i + keys - queries + 1 : keys;
+    R* row = p[r];
+    R top = -std::numeric_limits<R>::infinity(), s = 0;
+    for (int j = team.rank(); j < seen; j += team.size()) {
+      if (mask && !mask[b][j]) continue;
+      if (bias) row[j] += bias[h][j - i + queries - 1];
+      top = std::fmax(top, row[j]);
+    }
+    top = team.max(top);
+    for (int j = team.rank(); j < keys; j += team.size()) {
+      const bool hidden = j >= seen || (mask && !mask[b][j]);
+      s += row[j] = hidden ? R(0) : std::exp(row[j] - top);
+    }
+    s = team.sum(s);
+    const R inverse = s > 0 ? 1 / s : R(0);  // a query that sees nothing gives zeros
+    for (int j = team.rank(); j < keys; j += team.size()) row[j] *= inverse;
+  }
+};
+
+/// dp to dscore, in place.
+template <class R>
+struct AttentionSoftmaxBackward {
+  Matrix<const R> p;
+  Matrix<R> dp;
+  int keys;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int r) const {
+    R dot = 0;
+    for (int j = team.rank(); j < keys; j += team.size()) dot += p[r][j] * dp[r][j];
+    dot = team.sum(dot);
+    for (int j = team.rank(); j < keys; j += team.size()) dp[r][j] = p[r][j] * (dp[r][j] - dot);
+  }
+};
+
+/// A row is (head, distance): the sum of dscore along a diagonal of every example.
+template <class R>
+struct AttentionBiasBackward {
+  Matrix<const R> ds;
+  Matrix<R> dbias;
+  int examples, heads, queries, keys;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int r) const {
+    const int n = queries + keys - 1, h = r / n, c = r % n;
+    R s = 0;
+    for (int t = team.rank(); t < examples * queries; t += team.size()) {
+      const int b = t / queries, i = t % queries, j = c + i - (queries - 1);
+      if (j >= 0 && j < keys) s += ds[(std::ptrdiff_t(b) * heads + h) * queries + i][j];
+    }
+    s = team.sum(s);
+    if (team.rank() == 0) dbias[h][c] += s;
+  }
+};
+
+}  // namespace kernel
+
+/// What attention sees besides q, k and v.
+template <Backend B>
+struct AttentionView {
+  int examples = 1, heads = 1;
+  int keys = 0;        // per example
+  int key_rows = 0;    // rows of k and v from one example to the next; 0: keys
+  Real<B> bias;        // relative_bias, or undefined
+  Index<B> mask;       // [examples, keys], 0 hides a key; or undefined
+  bool causal = false;
+};
+
+/// T5's attention, not divided by sqrt(d_kv): q [examples * queries, heads * width], k and v [examples * key_rows, same]
+/// -> the next GEMM's input, shaped as q. A query that sees no key gives zeros.
+template <Backend B>
+Tensor<B> attention(const Context<B>& cx, const Real<B>& q, const Real<B>& k, const Real<B>& v, const AttentionView<B>& a) {
+  using R = typename B::real;
+  using E = typename B::element;
+  const int examples = a.examples, heads = a.heads, keys = a.keys, key_rows = a.key_rows ? a.key_rows : a.keys;
+  const int queries = q.rows() / examples, width = q.cols() / heads;
+  check(q.rows() == examples * queries && q.cols() == heads * width && k.cols() == q.cols() && v.cols() == q.cols() &&
+            k.rows() >= (examples - 1) * key_rows + keys,
+        "attention: q ", q.shape(), ", k ", k.shape(), ", v ", v.shape(), " for ", examples, " examples, ", heads,
+        " heads and ", keys, " keys");
+  const auto bias = a.bias ? Matrix<const R>(a.bias.matrix()) : Matrix<const R>{};
+  const auto mask = a.mask ? Matrix<const std::int32_t>(a.mask.as({examples, keys}).matrix())
+                           : Matrix<const std::int32_t>{};
+
+  if (!cx.tape) {
+    if constexpr (requires(B& d, const Attention<R, E>& request) { d.attend(request); }) {
+      Tensor<B> out(cx.device, q.shape());
+      cx.device.attend(Attention<R, E>{q.matrix(), k.matrix(), v.matrix(), out.matrix(), examples, heads, queries, keys,
+                                       width, key_rows, bias, mask, a.causal});
+      return out;
+    }
+  }
+
+  // scores and probabilities [examples, heads, queries, keys]
+  Real<B> p(cx.device, {examples * heads * queries, keys});
+  auto out = cx.result(q.shape(), q, k, v, a.bias);
+  const std::ptrdiff_t block = std::ptrdiff_t(queries) * keys;
+  const Stride examples_qk{examples, queries * q.stride(), key_rows * k.stride(), heads * block};
+  const Stride heads_qk{heads, width, width, block};
+  cx.device.gemm(Gemm<R, R>{q.matrix(), k.matrix(), p.matrix(), queries, keys, width, false, true, 1, 0, examples_qk,
+                            heads_qk});
+  run(cx.device, p.rows(), std::size_t(keys),
+      kernel::AttentionSoftmax<R>{p.matrix(), bias, mask, heads, queries, keys, a.causal});
+  const Stride examples_pv{examples, heads * block, key_rows * v.stride(), queries * out.stride()};
+  const Stride heads_pv{heads, block, width, width};
+  cx.device.gemm(Gemm<R, R>{p.matrix(), v.matrix(), out.matrix(), queries, width, keys, false, false, 1, 0, examples_pv,
+                            heads_pv});
+
+  cx.remember(out, [=, bias_tensor = a.bias] {
+    B& device = out.device();
+    Real<B> ds(device, p.shape());
+    device.gemm(Gemm<R, R>{out.grad_matrix(), v.matrix(), ds.matrix(), queries, keys, width, false, true, 1, 0,
+                           {examples, queries * out.stride(), key_rows * v.stride(), heads * block},
+                           {heads, width, width, block}});
+    if (v.needs_grad())
+      device.gemm(Gemm<R, R>{p.matrix(), out.grad_matrix(), v.grad_matrix(), keys, width, queries, true, false, 1, 1,
+                             {examples, heads * block, queries * out.stride(), key_rows * v.stride()},
+                             {heads, block, width, width}});
+    run(device, p.rows(), std::size_t(keys), kernel::AttentionSoftmaxBackward<R>{p.matrix(), ds.matrix(), keys});
+    if (bias_tensor.needs_grad())
+      run(device, heads * (queries + keys - 1), std::size_t(examples * queries),
+          kernel::AttentionBiasBackward<R>{ds.matrix(), bias_tensor.grad_matrix(), examples, heads, queries, keys});
+    if (q.needs_grad())
+      device.gemm(Gemm<R, R>{ds.matrix(), k.matrix(), q.grad_matrix(), queries, width, keys, false, false, 1, 1,
+                             {examples, heads * block, key_rows * k.stride(), queries * q.stride()},
+                             {heads, block, width, width}});
+    if (k.needs_grad())
+      device.gemm(Gemm<R, R>{ds.matrix(), q.matrix(), k.grad_matrix(), keys, width, queries, true, false, 1, 1,
+                             {examples, heads * block, queries * q.stride(), key_rows * k.stride()},
+                             {heads, block, width, width}});
+  });
+  return cast<E>(cx, out);
+}
+
+}  // namespace anser

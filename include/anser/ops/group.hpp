@@ -1,0 +1,63 @@
+#pragma once
+#include "../tensor/context.hpp"
+
+namespace anser {
+namespace kernel {
+
+/// A stable counting sort of the slots by expert; one row, one team. Group sizes never visit the host.
+struct GroupSlots {
+  const std::int32_t* expert;  // [slots]; negative: nobody
+  std::int32_t* order;         // [slots]
+  std::int32_t* begin;         // [experts + 1]
+  int slots, experts;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int) const {
+    for (int e = team.rank(); e < experts; e += team.size()) {
+      int count = 0;
+      for (int s = 0; s < slots; ++s) count += expert[s] == e;
+      begin[e + 1] = count;
+    }
+    team.sum(0);  // all counts are written
+    if (team.rank() == 0) {
+      begin[0] = 0;
+      for (int e = 0; e < experts; ++e) begin[e + 1] += begin[e];
+    }
+    team.sum(0);
+    for (int e = team.rank(); e < experts; e += team.size()) {
+      int at = begin[e];
+      for (int s = 0; s < slots; ++s)
+        if (expert[s] == e) order[at++] = s;
+    }
+  }
+  /// One pass to count, one to place.
+  void operator()(Solo, int) const {
+    for (int e = 0; e <= experts; ++e) begin[e] = 0;
+    for (int s = 0; s < slots; ++s)
+      if (expert[s] >= 0) ++begin[expert[s] + 1];
+    for (int e = 0; e < experts; ++e) begin[e + 1] += begin[e];
+    for (int s = 0; s < slots; ++s)
+      if (expert[s] >= 0) order[begin[expert[s]]++] = s;
+    for (int e = experts; e > 0; --e) begin[e] = begin[e - 1];
+    begin[0] = 0;
+  }
+};
+
+}  // namespace kernel
+
+/// Slots (row * k + s) sorted by expert: those of expert e are order[begin[e] .. begin[e + 1]).
+template <Backend B>
+struct Groups {
+  Index<B> order;  // [slots]
+  Index<B> begin;  // [experts + 1]
+};
+
+template <Backend B>
+Groups<B> group_by_expert(const Context<B>& cx, const Index<B>& expert, int experts) {
+  const int slots = int(expert.shape().size());
+  Groups<B> g{Index<B>(cx.device, {slots}), Index<B>(cx.device, {experts + 1})};
+  run(cx.device, 1, std::size_t(slots),
+      kernel::GroupSlots{expert.data(), g.order.data(), g.begin.data(), slots, experts});
+  return g;
+}
+
+}  // namespace anser

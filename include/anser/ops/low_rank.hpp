@@ -1,0 +1,292 @@
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "group.hpp"
+
+namespace anser {
+namespace kernel {
+
+/// h[slot] = A_e x[row]; a row is a slot.
+template <class X, class R>
+struct LowRankDown {
+  const LowRank<R>* table;
+  const std::int32_t* expert;
+  Matrix<const X> x;
+  Matrix<R> h;
+  int in, k;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int slot) const {
+    if (expert[slot] < 0) return;
+    const LowRank<R> e = table[expert[slot]];
+    const X* u = x[slot / k];
+    for (int j = 0; j < e.rank; ++j) {
+      R s = 0;
+      for (int i = team.rank(); i < in; i += team.size()) s += e.a[std::ptrdiff_t(j) * in + i] * R(u[i]);
+      s = team.sum(s);
+      if (team.rank() == 0) h[slot][j] = s;
+    }
+  }
+};
+
+/// y[row] += sum over slots of weight scale B_e h[slot]
+template <class R>
+struct LowRankUp {
+  const LowRank<R>* table;
+  const std::int32_t* expert;
+  const R* weight;
+  Matrix<const R> h;
+  Matrix<R> y;
+  int out, k;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int row) const {
+    for (int s = 0; s < k; ++s) {
+      const int slot = row * k + s;
+      if (expert[slot] < 0) continue;
+      const LowRank<R> e = table[expert[slot]];
+      const R factor = weight[slot] * e.scale;
+      for (int o = team.rank(); o < out; o += team.size()) {
+        R v = 0;
+        for (int j = 0; j < e.rank; ++j) v += e.b[std::ptrdiff_t(o) * e.rank + j] * h[slot][j];
+        y[row][o] += factor * v;
+      }
+    }
+  }
+};
+
+/// g[slot] = B_eᵀ dy[row] and dweight = scale h . g; a row is a slot.
+template <class R>
+struct LowRankUpBackward {
+  const LowRank<R>* table;
+  const std::int32_t* expert;
+  Matrix<const R> dy, h;
+  Matrix<R> g;
+  R* dweight;  // may be null
+  int out, k;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int slot) const {
+    if (expert[slot] < 0) return;
+    const LowRank<R> e = table[expert[slot]];
+    const R* d = dy[slot / k];
+    R dot = 0;
+    for (int j = 0; j < e.rank; ++j) {
+      R s = 0;
+      for (int o = team.rank(); o < out; o += team.size()) s += e.b[std::ptrdiff_t(o) * e.rank + j] * d[o];
+      s = team.sum(s);
+      dot += s * h[slot][j];
+      if (team.rank() == 0) g[slot][j] = s;
+    }
+    if (dweight && team.rank() == 0) dweight[slot] += e.scale * dot;
+  }
+};
+
+/// dx[row] += sum over slots of weight scale A_eᵀ g[slot]
+template <class R>
+struct LowRankDownBackward {
+  const LowRank<R>* table;
+  const std::int32_t* expert;
+  const R* weight;
+  Matrix<const R> g;
+  Matrix<R> dx;
+  int in, k;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int row) const {
+    for (int s = 0; s < k; ++s) {
+      const int slot = row * k + s;
+      if (expert[slot] < 0) continue;
+      const LowRank<R> e = table[expert[slot]];
+      const R factor = weight[slot] * e.scale;
+      for (int i = team.rank(); i < in; i += team.size()) {
+        R v = 0;
+        for (int j = 0; j < e.rank; ++j) v += e.a[std::ptrdiff_t(j) * in + i] * g[slot][j];
+        dx[row][i] += factor * v;
+      }
+    }
+  }
+};
+
+/// Where an expert's gradients go; null where it does not learn.
+template <class R>
+struct LowRankGradient {
+  R* a = nullptr;
+  R* b = nullptr;
+};
+
+/// dA_e += sum over its slots of weight scale g ⊗ x; a row is (expert, j).
+template <class X, class R>
+struct LowRankGradientA {
+  const LowRank<R>* table;
+  const LowRankGradient<R>* gradient;
+  const std::int32_t* order;
+  const std::int32_t* begin;
+  const R* weight;
+  Matrix<const R> g;
+  Matrix<const X> x;
+  int in, k, rank;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int r) const {
+    const int e = r / rank, j = r % rank;
+    if (!gradient[e].a || j >= table[e].rank) return;
+    for (int at = begin[e]; at < begin[e + 1]; ++at) {
+      const int slot = order[at];
+      const R factor = weight[slot] * table[e].scale * g[slot][j];
+      const X* u = x[slot / k];
+      for (int i = team.rank(); i < in; i += team.size()) gradient[e].a[std::ptrdiff_t(j) * in + i] += factor * R(u[i]);
+    }
+  }
+};
+
+/// dB_e += sum over its slots of weight scale dy ⊗ h; a row is (expert, out).
+template <class R>
+struct LowRankGradientB {
+  const LowRank<R>* table;
+  const LowRankGradient<R>* gradient;
+  const std::int32_t* order;
+  const std::int32_t* begin;
+  const R* weight;
+  Matrix<const R> h, dy;
+  int out, k;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int r) const {
+    const int e = r / out, o = r % out;
+    if (!gradient[e].b) return;
+    for (int at = begin[e]; at < begin[e + 1]; ++at) {
+      const int slot = order[at];
+      const R factor = weight[slot] * table[e].scale * dy[slot / k][o];
+      for (int j = team.rank(); j < table[e].rank; j += team.size())
+        gradient[e].b[std::ptrdiff_t(o) * table[e].rank + j] += factor * h[slot][j];
+    }
+  }
+};
+
+}  // namespace kernel
+
+/// The low-rank experts of one site: each its own A [rank, in], B [out, rank] and scale, or rank 0 where it has none.
+/// Views of their files until used: on the host an expert is read when the first row is routed to it.
+template <Backend B>
+class LowRankExperts {
+ public:
+  using R = typename B::real;
+
+  /// Undefined tensors: no expert here.
+  void add(Real<B> a, Real<B> b, double scale) {
+    check(!a == !b && (!a || a.rows() == b.cols()), "low-rank expert: A and B do not meet");
+    a_.push_back(std::move(a));
+    b_.push_back(std::move(b));
+    scale_.push_back(scale);
+    if (a_.back() && a_.back().rows() > max_rank_) max_rank_ = a_.back().rows();
+    device_table_ = {};
+  }
+  int size() const { return int(a_.size()); }
+  int max_rank() const { return max_rank_; }
+  const Real<B>& a(int e) const { return a_[std::size_t(e)]; }
+  const Real<B>& b(int e) const { return b_[std::size_t(e)]; }
+  Real<B>& a(int e) { return a_[std::size_t(e)]; }
+  Real<B>& b(int e) { return b_[std::size_t(e)]; }
+  double scale(int e) const { return scale_[std::size_t(e)]; }
+  bool learns() const {
+    for (std::size_t e = 0; e < a_.size(); ++e)
+      if (a_[e] && (a_[e].needs_grad() || b_[e].needs_grad())) return true;
+    return false;
+  }
+
+  /// The table as kernels read it. `begin` (host memory) says who is used; elsewhere all are resident.
+  const LowRank<R>* table(B& device, [[maybe_unused]] const std::int32_t* begin) const {
+    if (host_table_.size() != a_.size()) {
+      host_table_.assign(a_.size(), {});
+      for (std::size_t e = 0; e < a_.size(); ++e)
+        host_table_[e] = {nullptr, nullptr, a_[e] ? a_[e].rows() : 0, R(scale_[e])};
+    }
+    if constexpr (B::on_host) {
+      for (std::size_t e = 0; e < a_.size(); ++e)
+        if (begin[e + 1] > begin[e] && a_[e]) point(e);
+      return host_table_.data();
+    } else {
+      if (!device_table_) {
+        for (std::size_t e = 0; e < a_.size(); ++e)
+          if (a_[e]) point(e);
+        device_table_ = upload(device, host_table_);
+      }
+      return reinterpret_cast<const LowRank<R>*>(device_table_.data());
+    }
+  }
+
+  /// Where gradients go. The tensor keeps the memory of a device's copy.
+  Index<B> gradients(B& device) const {
+    std::vector<kernel::LowRankGradient<R>> g(a_.size());
+    for (std::size_t e = 0; e < a_.size(); ++e)
+      if (a_[e])
+        g[e] = {a_[e].needs_grad() ? a_[e].grad() : nullptr, b_[e].needs_grad() ? b_[e].grad() : nullptr};
+    return upload(device, g);
+  }
+
+ private:
+  void point(std::size_t e) const {
+    host_table_[e].a = a_[e].data();
+    host_table_[e].b = b_[e].data();
+  }
+  template <class T>
+  static Index<B> upload(B& device, const std::vector<T>& v) {
+    Index<B> t(device, {int(v.size() * sizeof(T) / sizeof(std::int32_t))});
+    device.upload(t.data(), v.data(), v.size() * sizeof(T));
+    return t;
+  }
+
+  std::vector<Real<B>> a_, b_;
+  std::vector<double> scale_;
+  int max_rank_ = 0;
+  mutable std::vector<LowRank<R>> host_table_;
+  mutable Index<B> device_table_;
+};
+
+/// y += sum over the k slots of each row of weight * scale_e * B_e A_e x, in place: y [rows, out], x [rows, in],
+/// expert and weight [rows, k], groups of the same decision. Gradients to x, weight, the experts' A and B; y's own
+/// gradient passes through. `experts` must outlive the tape.
+template <Backend B, class X>
+void add_low_rank(const Context<B>& cx, const Real<B>& y, const Tensor<B, X>& x,
+                  const std::shared_ptr<const LowRankExperts<B>>& experts, const Index<B>& expert, const Real<B>& weight,
+                  const Groups<B>& groups) {
+  using R = typename B::real;
+  const int rows = x.rows(), in = x.cols(), out = y.cols(), k = weight.cols(), slots = rows * k;
+  check(y.rows() == rows && weight.rows() == rows, "add_low_rank: x ", x.shape(), ", y ", y.shape(), ", routing ",
+        weight.shape());
+  const LowRank<R>* table = experts->table(cx.device, groups.begin.data());
+  const bool learns = cx.tape && (x.needs_grad() || weight.needs_grad() || experts->learns());
+  if constexpr (requires(B& d, const GroupedLowRank<X, R>& g) { d.low_rank(g); }) {
+    if (!learns) {
+      cx.device.low_rank(GroupedLowRank<X, R>{x.matrix(), y.matrix(), rows, in, out, k, experts->size(), table,
+                                              groups.order.data(), groups.begin.data(), weight.data()});
+      return;
+    }
+  }
+  Real<B> h(cx.device, {slots, experts->max_rank()});
+  run(cx.device, slots, std::size_t(in) * std::size_t(h.cols()),
+      kernel::LowRankDown<X, R>{table, expert.data(), x.matrix(), h.matrix(), in, k});
+  run(cx.device, rows, std::size_t(out) * std::size_t(h.cols()),
+      kernel::LowRankUp<R>{table, expert.data(), weight.data(), h.matrix(), y.matrix(), out, k});
+  if (!learns) return;
+  y.require_grad();
+  cx.tape->record([=] {
+    B& device = y.device();
+    Real<B> g(device, h.shape());
+    const auto dy = y.grad_matrix();
+    run(device, slots, std::size_t(out) * std::size_t(h.cols()),
+        kernel::LowRankUpBackward<R>{table, expert.data(), dy, h.matrix(), g.matrix(),
+                                     weight.needs_grad() ? weight.grad() : nullptr, out, k});
+    if (x.needs_grad())
+      run(device, rows, std::size_t(in) * std::size_t(h.cols()),
+          kernel::LowRankDownBackward<R>{table, expert.data(), weight.data(), g.matrix(), x.grad_matrix(), in, k});
+    if (!experts->learns()) return;
+    const auto gradients = experts->gradients(device);
+    const auto* into = reinterpret_cast<const kernel::LowRankGradient<R>*>(gradients.data());
+    const std::size_t share = std::size_t(slots) * std::size_t(in) / std::size_t(experts->size());
+    run(device, experts->size() * h.cols(), share,
+        kernel::LowRankGradientA<X, R>{table, into, groups.order.data(), groups.begin.data(), weight.data(), g.matrix(),
+                                       x.matrix(), in, k, h.cols()});
+    run(device, experts->size() * out, share,
+        kernel::LowRankGradientB<R>{table, into, groups.order.data(), groups.begin.data(), weight.data(), h.matrix(), dy,
+                                    out, k});
+  });
+}
+
+}  // namespace anser

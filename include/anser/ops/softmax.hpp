@@ -1,0 +1,60 @@
+#pragma once
+#include <cmath>
+#include <limits>
+
+#include "../tensor/context.hpp"
+
+namespace anser {
+namespace kernel {
+
+/// y = softmax(x / temperature)
+template <class R>
+struct Softmax {
+  Matrix<const R> x;
+  Matrix<R> y;
+  int n;
+  R temperature;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int r) const {
+    R top = -std::numeric_limits<R>::infinity(), s = 0;
+    for (int j = team.rank(); j < n; j += team.size()) top = std::fmax(top, x[r][j]);
+    top = team.max(top);
+    for (int j = team.rank(); j < n; j += team.size()) s += y[r][j] = std::exp((x[r][j] - top) / temperature);
+    s = team.sum(s);
+    for (int j = team.rank(); j < n; j += team.size()) y[r][j] /= s;
+  }
+};
+
+template <class R>
+struct SoftmaxBackward {
+  Matrix<const R> y, dy;
+  Matrix<R> dx;
+  int n;
+  R temperature;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int r) const {
+    R dot = 0;
+    for (int j = team.rank(); j < n; j += team.size()) dot += y[r][j] * dy[r][j];
+    dot = team.sum(dot);
+    for (int j = team.rank(); j < n; j += team.size()) dx[r][j] += y[r][j] * (dy[r][j] - dot) / temperature;
+  }
+};
+
+}  // namespace kernel
+
+/// Softmax over the columns.
+template <Backend B>
+Real<B> softmax(const Context<B>& cx, const Real<B>& x, double temperature = 1) {
+  using R = typename B::real;
+  check(temperature > 0, "softmax: a temperature of ", temperature, " is not above 0");
+  auto y = cx.result(x.shape(), x);
+  const std::size_t work = std::size_t(x.cols());
+  run(cx.device, x.rows(), work, kernel::Softmax<R>{x.matrix(), y.matrix(), x.cols(), R(temperature)});
+  cx.remember(y, [x, y, temperature, work] {
+    run(y.device(), x.rows(), work,
+        kernel::SoftmaxBackward<R>{y.matrix(), y.grad_matrix(), x.grad_matrix(), x.cols(), R(temperature)});
+  });
+  return y;
+}
+
+}  // namespace anser
