@@ -17,9 +17,9 @@ struct Matrix {
 
   ANSER_HD T* operator[](std::ptrdiff_t row) const { return data + row * stride; }
   ANSER_HD explicit operator bool() const { return data != nullptr; }
-  ANSER_HD operator Matrix<const T>() const
-    requires(!std::is_const_v<T>)
-  {
+  template <class U>
+    requires(!std::is_const_v<T> && std::is_same_v<U, const T>)
+  ANSER_HD operator Matrix<U>() const {
     return {data, stride};
   }
 };
