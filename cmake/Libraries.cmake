@@ -8,10 +8,16 @@ target_include_directories(anser INTERFACE
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_link_libraries(anser INTERFACE
   Eigen3::Eigen nlohmann_json::nlohmann_json sentencepiece::sentencepiece Threads::Threads)
+# Kernels call constexpr functions of the standard library, such as std::bit_cast.
+target_compile_options(anser INTERFACE $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>)
 # Loops marked ANSER_SIMD are vectorised by this alone; threads need OpenMP proper.
 target_compile_options(anser INTERFACE $<$<COMPILE_LANG_AND_ID:CXX,GNU,Clang,AppleClang>:-fopenmp-simd>)
+# Kernels call std::bit_cast, std::array and std::min, which are constexpr but not marked for the device.
+target_compile_options(anser INTERFACE $<$<COMPILE_LANG_AND_ID:CUDA,NVIDIA>:--expt-relaxed-constexpr>)
 if(ANSER_OPENMP_FOUND)
   target_link_libraries(anser INTERFACE OpenMP::OpenMP_CXX)
+  # Inline functions must be the same ones in files that nvcc compiles.
+  target_compile_options(anser INTERFACE "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=${OpenMP_CXX_FLAGS}>")
 endif()
 if(ANSER_ONEDNN_FOUND)
   target_link_libraries(anser INTERFACE onednn::onednn)
@@ -47,7 +53,7 @@ add_library(anser_cuda STATIC ${sources})
   set_target_properties(anser_cuda PROPERTIES
     EXPORT_NAME cuda POSITION_INDEPENDENT_CODE ON CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON)
   target_link_libraries(anser_cuda
-    PUBLIC anser CUDA::cudart CUDA::cublas PRIVATE $<BUILD_INTERFACE:anser_development>)
+    PUBLIC anser_compiled CUDA::cudart CUDA::cublas PRIVATE $<BUILD_INTERFACE:anser_development>)
   target_compile_definitions(anser_cuda PUBLIC ANSER_HAS_CUDA)
   list(APPEND ANSER_LIBRARIES anser_cuda)
 endif()
