@@ -9,7 +9,7 @@ fi
 found=$(mktemp)
 trap 'rm -f "$found"' EXIT
 find include src examples bench tests \( -name '*.hpp' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' \) -print0 |
-  xargs -0 -P 2 -n 16 clang-format --dry-run -Werror 2>&1 | grep -E 'error:' > "$found"
+  xargs -0 clang-format --dry-run -Werror 2>&1 | grep -E 'error:' > "$found"
 sed 's/:.*//' "$found" | sort -u
 status=0
 [ ! -s "$found" ] || { echo "format: run clang-format -i on these files"; status=1; }
