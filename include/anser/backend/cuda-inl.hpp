@@ -180,10 +180,11 @@ inline int leading(std::ptrdiff_t stride, int rows, int cols) {
 
 /// One strided loop where both loops have the same steps; else the longer one inside.
 inline void arrange(Stride& outer, Stride& inner) {
-  if (outer.count > inner.count) std::swap(outer, inner);
   if (outer.a == inner.a * inner.count && outer.b == inner.b * inner.count && outer.c == inner.c * inner.count) {
     inner.count *= outer.count;
     outer.count = 1;
+  } else if (outer.count > inner.count) {
+    std::swap(outer, inner);
   }
 }
 
