@@ -1,0 +1,94 @@
+#pragma once
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "../nn/expert.hpp"
+#include "../ops/low_rank.hpp"
+#include "../ops/matmul.hpp"
+#include "../ops/repeat.hpp"
+#include "concept.hpp"
+
+namespace anser {
+
+/// Low-rank correction of a frozen linear: y = W x + s B A x, s = alpha / rank (Hu et al. 2021).
+struct Lora {
+  int rank = 16;       // of experts that are created; loaded ones bring their own
+  double alpha = 16;
+  template <Backend B>
+  struct On;
+};
+
+template <Backend B>
+struct Lora::On {
+  Lora options;
+  B* device;
+  std::vector<std::string> names;  // of all experts of the pool
+  std::shared_ptr<LowRankExperts<B>> experts = std::make_shared<LowRankExperts<B>>();
+
+  On(B& device_, Lora o, const Site&) : options(o), device(&device_) {}
+
+  /// The experts of a pool, as views of their files. Throws Error where A and B do not fit the site.
+  void load(const Site& site, std::span<const Expert> pool) {
+    for (const Expert& e : pool) {
+      check(e.kind == "LORA", e.origin, ": a ", e.kind, " expert; the module here is LoRA");
+      names.push_back(e.name);
+      const auto a = e.tensors->find(site.name + ".lora_A.weight"), b = e.tensors->find(site.name + ".lora_B.weight");
+      if (!a && !b) {
+        experts->add({}, {}, 0);
+        continue;
+      }
+      check(a && b, e.origin, ": ", site.name, " has only one of lora_A and lora_B");
+      const int rank = a->shape.rows();
+      check(a->shape == Shape{rank, site.in} && b->shape == Shape{site.out, rank}, e.origin, ": ", site.name,
+            " is [", site.out, ", ", site.in, "] in this model; lora_A ", a->shape, " and lora_B ", b->shape,
+            " belong to another one");
+      experts->add(Real<B>(*device, *a), Real<B>(*device, *b), e.scale(site.name, rank));
+    }
+  }
+
+  /// New experts that learn: A ~ N(0, 0.01^2), B zero.
+  void create(const Site& site, std::span<const std::string> of, Random random) {
+    for (const std::string& name : of) {
+      names.push_back(name);
+      std::vector<typename B::real> a(std::size_t(options.rank) * std::size_t(site.in));
+      const Random draw = random.fork(names.size());
+      for (std::size_t i = 0; i < a.size(); ++i) a[i] = typename B::real(0.01f * draw.normal(i));
+      const std::vector<typename B::real> b(std::size_t(options.rank) * std::size_t(site.out));
+      experts->add(Real<B>(*device, {options.rank, site.in}, a, true), Real<B>(*device, {site.out, options.rank}, b, true),
+                   options.alpha / options.rank);
+    }
+  }
+
+  /// Named as PEFT names them in memory: lora_A.<expert>.weight.
+  static void visit(auto& self, auto&& f) {
+    for (int e = 0; e < self.experts->size(); ++e) {
+      if (!self.experts->a(e)) continue;
+      f("lora_A." + self.names[std::size_t(e)] + ".weight", self.experts->a(e));
+      f("lora_B." + self.names[std::size_t(e)] + ".weight", self.experts->b(e));
+    }
+  }
+
+  /// W x + sum over the chosen of w s B A x. Cost per row: k r (in + out) multiply-adds.
+  Real<B> forward(const Context<B>& cx, const Host<B>& host, const Tensor<B>& x, const OutputRouting<B>& r) const {
+    const auto y = host(x);
+    if (!r.expert) return y;
+    const int times = x.rows() / r.weight.rows();
+    if (experts->size() == 1 && experts->learns()) {  // nothing to route: two products
+      const auto h = matmul_t(cx, cast<typename B::real>(cx, x), experts->a(0));
+      const auto weighted = multiply(cx, h, repeat_rows(cx, r.weight, times));
+      return add(cx, y, matmul_t(cx, weighted, experts->b(0)), experts->scale(0));
+    }
+    if (times == 1) {
+      add_low_rank<B>(cx, y, x, experts, r.expert, r.weight, r.groups(cx, experts->size()));
+    } else {
+      const auto expert = repeat_rows(cx, r.expert, times);
+      add_low_rank<B>(cx, y, x, experts, expert, repeat_rows(cx, r.weight, times),
+                      group_by_expert(cx, expert, experts->size()));
+    }
+    return y;
+  }
+};
+
+}  // namespace anser

@@ -1,0 +1,135 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "../ops/matmul.hpp"
+#include "../ops/norm.hpp"
+#include "layer.hpp"
+#include "site_experts.hpp"
+
+namespace anser {
+
+/// y = x Wᵀ, no bias.
+template <Backend B>
+struct Linear {
+  Tensor<B> weight;  // [out, in]
+  static void visit(auto& self, auto&& f) { f("weight", self.weight); }
+};
+
+/// Linears that read the same input: at inference their weights, and their routers' rows below them, are one GEMM.
+template <Backend B>
+class LinearGroup {
+ public:
+  struct Member {
+    std::string name;
+    Linear<B> linear;
+    Site site;
+    std::unique_ptr<SiteExperts<B>> experts;
+  };
+
+  LinearGroup() = default;
+  LinearGroup(B& device, int in, std::initializer_list<std::pair<const char*, int>> outs) : device_(&device), in_(in) {
+    for (const auto& [name, out] : outs) members_.push_back({name, {Tensor<B>(device, {out, in})}, {}, nullptr});
+  }
+
+  static void visit(auto& self, auto&& f) {
+    for (auto& m : self.members_) f(m.name, m.linear);
+  }
+  std::vector<Member>& members() { return members_; }
+  const std::vector<Member>& members() const { return members_; }
+
+  /// Freeze: weights and routers' rows into the form that GEMM likes best, pages of the files given back.
+  void pack() {
+    std::vector<Matrix<const typename B::element>> blocks;
+    std::vector<int> rows;
+    std::vector<Tensor<B>> kept;  // alive until packed
+    for (auto& m : members_) {
+      blocks.push_back(m.linear.weight.matrix());
+      rows.push_back(m.linear.weight.rows());
+    }
+    score_columns_.assign(members_.size(), 0);
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      if (!members_[i].experts) continue;
+      if (auto r = members_[i].experts->rows()) {
+        blocks.push_back(r.matrix());
+        rows.push_back(r.rows());
+        score_columns_[i] = r.rows();
+        kept.push_back(std::move(r));
+      }
+    }
+    packed_ = device_->pack(blocks, rows, in_);
+    for (auto& m : members_) m.linear.weight.evict();
+  }
+  void unpack() { packed_.reset(); }
+
+  /// One output per member: x [rows, in] -> [rows, out_i], columns of one tensor.
+  std::vector<Real<B>> forward(const Context<B>& cx, const Tensor<B>& x, const Batch<B>& batch) const {
+    int columns = 0, outs = 0;
+    bool scored = false;
+    for (const auto& m : members_) outs += m.linear.weight.rows();
+    columns = outs;
+    if (packed_)
+      for (int n : score_columns_) {
+        columns += n;
+        scored = scored || n;
+      }
+    Real<B> all(cx.device, {x.rows(), columns});
+    if (packed_) {
+      cx.device.gemm(*packed_, x.matrix(), x.rows(), all.matrix());
+      remember(cx, x, all.columns(0, outs));
+    } else {
+      int at = 0;
+      for (const auto& m : members_) {
+        matmul_t_into(cx, x, m.linear.weight, all.columns(at, m.linear.weight.rows()));
+        at += m.linear.weight.rows();
+      }
+    }
+    Scores<B> scores;
+    if (scored) scores.statistics = statistics(cx, x);
+    std::vector<Real<B>> y;
+    int at = 0, score_at = outs;
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      const auto& m = members_[i];
+      auto mine = all.columns(at, m.linear.weight.rows());
+      at += m.linear.weight.rows();
+      if (m.experts) {
+        const int n = packed_ ? score_columns_[i] : 0;
+        scores.raw = n ? all.columns(score_at, n) : Real<B>{};
+        score_at += n;
+        const Host<B> host(x, mine, [&](const Tensor<B>& u) { return matmul_t(cx, u, m.linear.weight); });
+        mine = m.experts->forward(cx, host, x, scores, batch);
+      }
+      y.push_back(std::move(mine));
+    }
+    return y;
+  }
+
+ private:
+  /// The packed product's gradient goes to x alone: what is packed is frozen.
+  void remember(const Context<B>& cx, const Tensor<B>& x, const Real<B>& y) const {
+    if (!cx.tape || !x.needs_grad()) return;
+    using E = typename B::element;
+    using R = typename B::real;
+    y.require_grad();
+    cx.tape->record([x, y, this] {
+      const auto dy = gradient_as<E>(y);
+      int at = 0;
+      for (const auto& m : members_) {
+        const auto& w = m.linear.weight;
+        y.device().gemm(Gemm<E, R>{dy.columns(at, w.rows()).matrix(), w.matrix(), x.grad_matrix(), x.rows(), w.cols(),
+                                   w.rows(), false, false, 1, 1, {}, {}});
+        at += w.rows();
+      }
+    });
+  }
+
+  B* device_ = nullptr;
+  int in_ = 0;
+  std::vector<Member> members_;
+  std::vector<int> score_columns_;
+  std::optional<typename B::Packed> packed_;
+};
+
+}  // namespace anser

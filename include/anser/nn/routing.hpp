@@ -1,0 +1,96 @@
+#pragma once
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../core/random.hpp"
+#include "../ops/group.hpp"
+
+namespace anser {
+
+enum class Stack { encoder, decoder };
+enum class SiteKind { linear, sublayer };
+
+/// One place where experts act: a linear, or a sub-layer's output.
+struct Site {
+  SiteKind kind = SiteKind::linear;
+  std::string name;               // as Hugging Face names it: encoder.block.0.layer.0.SelfAttention.q
+  int index = 0;                  // counted over the model, encoder first
+  Stack stack = Stack::encoder;   // where it stands
+  Stack rows = Stack::encoder;    // whose tokens pass: the k and v of cross-attention read the encoder's
+  int in = 0, out = 0;
+  int experts = 0;                // in the pool
+};
+
+/// Mix the experts' outputs: rows are tokens, or examples (each decision then serves all tokens of its example).
+template <Backend B>
+struct OutputRouting {
+  Index<B> expert{};  // [rows, k] positions in the pool; undefined: nobody is heard
+  Real<B> weight{};   // [rows, k]
+
+  mutable std::shared_ptr<const Groups<B>> sorted{};
+
+  /// The decision's slots by expert, sorted once however many ask.
+  const Groups<B>& groups(const Context<B>& cx, int experts) const {
+    if (!sorted) sorted = std::make_shared<const Groups<B>>(group_by_expert(cx, expert, experts));
+    return *sorted;
+  }
+};
+
+/// Average the experts' parameters and run one expert per example; a second pair routes the second matrix (AdaMix).
+template <Backend B>
+struct ParameterRouting {
+  Index<B> expert;  // [examples, k]
+  Real<B> weight;   // [examples, k]
+  Index<B> second_expert{};
+  Real<B> second_weight{};
+};
+
+template <class R, class B>
+concept Routing = std::same_as<R, OutputRouting<B>> || std::same_as<R, ParameterRouting<B>>;
+
+/// Scores of a router's rows that came out of the site's own GEMM, on raw inputs.
+template <Backend B>
+struct Scores {
+  Real<B> raw;         // [rows, candidates], or undefined
+  Real<B> statistics;  // [rows, 2]: mean and 1 / std of the input rows
+};
+
+/// One site's decision, kept for whoever looks.
+template <Backend B>
+struct TraceEntry {
+  Site site;
+  int step = 0;  // the decoding step, 0 outside of generation
+  Index<B> expert;
+  Real<B> weight;
+};
+
+/// Loss terms that routers add: scalars, or functions of the loss per example that training closes after the LM loss.
+template <Backend B>
+struct Losses {
+  std::vector<Real<B>> scalar;
+  std::vector<std::function<Real<B>(const Context<B>&, const Real<B>&)>> deferred;
+};
+
+/// What a router or module may know of the rows it is given, besides the rows. Never global.
+template <Backend B>
+struct Batch {
+  int examples = 1;
+  int tokens = 0;                    // rows per example
+  Index<B> mask;                     // [examples, tokens], 0: padding; undefined: none
+  Index<B> input_ids;                // [examples, source tokens]
+  Index<B> encoder_mask;             // [examples, source tokens]
+  Real<B> encoded;                   // [examples * source tokens, d_model], once the encoder has run
+  std::vector<int> task;             // per example, where known
+  Real<B> embedding;                 // [examples, width], where a sentence encoder made one
+  bool training = false;
+  int step = 0;                      // of training, or of decoding
+  Random random{};
+  std::vector<TraceEntry<B>>* trace = nullptr;
+  Losses<B>* losses = nullptr;
+  const std::vector<std::shared_ptr<const void>>* plans = nullptr;  // by site index; see SiteExperts::plan
+};
+
+}  // namespace anser

@@ -1,0 +1,42 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "routing.hpp"
+
+namespace anser {
+
+/// The host as a module sees it: callable on the site's input, or on another one.
+template <Backend B>
+class Host {
+ public:
+  using Compute = std::function<Real<B>(const Tensor<B>&)>;
+  Host(Tensor<B> input, Real<B> ready, Compute compute)
+      : input_(std::move(input)), ready_(std::move(ready)), compute_(std::move(compute)) {}
+  /// The host's output for x; what the site's own GEMM has made already where x is the site's input.
+  Real<B> operator()(const Tensor<B>& x) const { return x.same_storage(input_) && ready_ ? ready_ : compute_(x); }
+
+ private:
+  Tensor<B> input_;
+  Real<B> ready_;
+  Compute compute_;
+};
+
+/// A site's module and router behind one type: all that a stack knows of them, so that stacks are compiled once.
+template <Backend B>
+class SiteExperts {
+ public:
+  using Leaf = std::function<void(const std::string&, Real<B>&)>;
+
+  virtual ~SiteExperts() = default;
+  /// The site's output with its experts heard: x [rows, in] -> [rows, out].
+  virtual Real<B> forward(const Context<B>&, const Host<B>&, const Tensor<B>& x, const Scores<B>&, const Batch<B>&) const = 0;
+  /// Rows [candidates, in] to be stacked under the host's weight at inference; undefined: none.
+  virtual Tensor<B> rows() const { return {}; }
+  /// What this site decides once per input, after the encoder; null: nothing.
+  virtual std::shared_ptr<const void> plan(const Context<B>&, const Batch<B>&) const { return nullptr; }
+  virtual void visit(const Leaf&) = 0;
+};
+
+}  // namespace anser

@@ -1,0 +1,199 @@
+#pragma once
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "../nn/embedding.hpp"
+#include "stack.hpp"
+
+namespace anser {
+
+/// Token ids on the host: examples x tokens, padded; mask 0 where padding stands.
+struct Tokens {
+  int examples = 0, tokens = 0;
+  std::vector<std::int32_t> ids, mask;
+
+  /// Rows of unequal length, padded at the end. An empty mask means nothing is padded.
+  static Tokens pad(const std::vector<std::vector<std::int32_t>>& rows, std::int32_t padding) {
+    Tokens t{int(rows.size()), 0, {}, {}};
+    bool ragged = false;
+    for (const auto& r : rows) {
+      ragged = ragged || r.size() != rows[0].size();
+      t.tokens = std::max(t.tokens, int(r.size()));
+    }
+    t.ids.assign(std::size_t(t.examples) * std::size_t(t.tokens), padding);
+    if (ragged) t.mask.assign(t.ids.size(), 0);
+    for (std::size_t b = 0; b < rows.size(); ++b) {
+      std::copy(rows[b].begin(), rows[b].end(), t.ids.begin() + std::ptrdiff_t(b) * t.tokens);
+      if (ragged) std::fill_n(t.mask.begin() + std::ptrdiff_t(b) * t.tokens, rows[b].size(), 1);
+    }
+    return t;
+  }
+};
+
+/// An input read once: the encoder's output and, per decoder layer, its keys and values. What decoding adds joins it.
+template <Backend B>
+struct Session {
+  Batch<B> source;   // examples, mask, ids, encoded
+  Tensor<B> states;  // [examples * tokens, d_model], after the final norm
+  std::vector<LayerState<B>> layers;
+  std::vector<std::shared_ptr<const void>> plans;  // by site index
+  int length = 0;  // decoded so far
+};
+
+/// A T5: embedding, encoder, decoder, head. Instantiated once per backend; routed sites are called through SiteExperts.
+template <Backend B>
+class T5Model {
+ public:
+  T5Model(B& device, const T5Config& c)
+      : config_(c),
+        device_(&device),
+        shared_{Tensor<B>(device, {c.vocabulary, c.d_model})},
+        encoder_(device, c, Stack::encoder),
+        decoder_(device, c, Stack::decoder),
+        head_(c.tied ? LinearGroup<B>() : LinearGroup<B>(device, c.d_model, {{"lm_head", c.vocabulary}})) {
+    name_sites();
+    if (c.tied) {
+      head_ = LinearGroup<B>(device, c.d_model, {{"lm_head", c.vocabulary}});
+      head_.members()[0].linear.weight = shared_.weight;
+    }
+  }
+  T5Model(const T5Model&) = delete;
+  T5Model& operator=(const T5Model&) = delete;
+
+  static void visit(auto& self, auto&& f) {
+    f("shared", self.shared_);
+    f("encoder", self.encoder_);
+    f("decoder", self.decoder_);
+    if (!self.config_.tied) LinearGroup<B>::visit(self.head_, f);
+  }
+
+  const T5Config& config() const { return config_; }
+  B& device() const { return *device_; }
+
+  /// Take the weights from a source of tensors under Hugging Face's names. Throws Error for what is missing or misshapen.
+  void load(const Source& source) {
+    walk(*this, [&](const std::string& name, auto& tensor) {
+      if (name == "shared.weight")
+        for (const char* other : {"shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"})
+          if (source.find(other)) return tensor.bind(source.get(other, tensor.shape()));
+      tensor.bind(source.get(name, tensor.shape()));
+    });
+  }
+
+  /// Freeze for inference: weights into the form that GEMM likes best, one copy of each. After experts were attached.
+  void pack() {
+    each_group([](const std::string&, LinearGroup<B>& g, Stack, Stack) { g.pack(); });
+    head_.pack();
+  }
+
+  /// Calls f(site, place) for every linear site; place is a std::unique_ptr<SiteExperts<B>>&. Encoder first, in order.
+  template <class F>
+  void each_site(F&& f) {
+    each_group([&](const std::string&, LinearGroup<B>& g, Stack, Stack) {
+      for (auto& m : g.members()) f(m.site, m.experts);
+    });
+  }
+
+  /// Read an input. Throws Error for ids outside the vocabulary and for examples without a token.
+  Session<B> encode(const Context<B>& cx, const Tokens& input, Batch<B> batch = {}, std::vector<Real<B>>* hidden = nullptr) const {
+    check_tokens(input, "input");
+    Session<B> s;
+    batch.examples = input.examples;
+    batch.tokens = input.tokens;
+    batch.input_ids = Index<B>(*device_, {input.examples, input.tokens}, input.ids);
+    if (!input.mask.empty()) batch.mask = Index<B>(*device_, {input.examples, input.tokens}, input.mask);
+    batch.encoder_mask = batch.mask;
+    s.states = encoder_.forward(cx, shared_.forward(cx, batch.input_ids), batch, nullptr, nullptr, false, hidden);
+    s.source = std::move(batch);
+    s.source.encoded = cast<typename B::real>(cx, s.states);
+    const_cast<T5Model*>(this)->each_site([&](const Site& site, const std::unique_ptr<SiteExperts<B>>& experts) {
+      s.plans.resize(std::size_t(site.index) + 1);
+      if (experts) s.plans.back() = experts->plan(cx, s.source);
+    });
+    s.source.plans = &s.plans;
+    s.layers.resize(decoder_.blocks().size());
+    for (std::size_t i = 0; i < s.layers.size(); ++i)
+      s.layers[i].keys_values = decoder_.blocks()[i].read(cx, s.states, s.source);
+    return s;
+  }
+
+  /// The next tokens of every hypothesis -> logits [hypotheses * tokens, vocabulary]. Hypotheses are a multiple of the
+  /// session's examples, those of one example together. Without `cached`: a whole target at once, nothing kept.
+  Real<B> decode(const Context<B>& cx, Session<B>& s, const Tokens& target, bool cached, std::vector<Real<B>>* hidden = nullptr,
+                 Tensor<B>* states = nullptr) const {
+    check_tokens(target, "decoder input");
+    check(target.examples % s.source.examples == 0, "decode: ", target.examples, " hypotheses for ", s.source.examples,
+          " examples");
+    Batch<B> batch = s.source;
+    batch.plans = &s.plans;
+    batch.examples = target.examples;
+    batch.tokens = target.tokens;
+    batch.step = s.length;
+    batch.mask = target.mask.empty() ? Index<B>{} : Index<B>(*device_, {target.examples, target.tokens}, target.mask);
+    s.source.plans = &s.plans;
+    const Index<B> ids(*device_, {target.examples, target.tokens}, target.ids);
+    const auto out = decoder_.forward(cx, shared_.forward(cx, ids), batch, &s.source, &s.layers, cached, hidden);
+    if (cached) s.length += target.tokens;
+    if (states) *states = out;
+    const auto logits = head_.forward(cx, out, batch)[0];
+    return config_.scaled_output ? scale(cx, logits, 1 / std::sqrt(double(config_.d_model))) : logits;
+  }
+
+  /// Beam search: hypothesis i goes on from hypothesis source[i].
+  void select(const Context<B>& cx, Session<B>& s, const std::vector<std::int32_t>& source) const {
+    const Index<B> from(*device_, {int(source.size())}, source);
+    for (auto& layer : s.layers) {
+      layer.past.k.select(cx, from);
+      layer.past.v.select(cx, from);
+    }
+  }
+
+ private:
+  template <class F>
+  void each_group(F&& f) {
+    for (TransformerStack<B>* stack : {&encoder_, &decoder_}) {
+      const bool encoder = stack == &encoder_;
+      for (std::size_t i = 0; i < stack->blocks().size(); ++i) {
+        const std::string path = (encoder ? "encoder.block." : "decoder.block.") + std::to_string(i) + '.';
+        stack->blocks()[i].each_group([&](const char* place, LinearGroup<B>& g, Stack rows) {
+          f(path + place, g, encoder ? Stack::encoder : Stack::decoder, rows);
+        });
+      }
+    }
+  }
+  void name_sites() {
+    int index = 0;
+    each_group([&](const std::string& path, LinearGroup<B>& g, Stack stack, Stack rows) {
+      for (auto& m : g.members())
+        m.site = {SiteKind::linear, path + '.' + m.name, index++, stack, rows, m.linear.weight.cols(),
+                  m.linear.weight.rows(), 0};
+    });
+  }
+  void check_tokens(const Tokens& t, const char* what) const {
+    check(t.examples > 0 && t.tokens > 0, what, ": no tokens");
+    const std::size_t n = std::size_t(t.examples) * std::size_t(t.tokens);
+    check(t.ids.size() == n && (t.mask.empty() || t.mask.size() == n), what, ": ids and mask do not fill ", t.examples,
+          " x ", t.tokens);
+    for (std::size_t i = 0; i < n; ++i)
+      check(t.ids[i] >= 0 && t.ids[i] < config_.vocabulary, what, ": the id ", t.ids[i], " in row ",
+            i / std::size_t(t.tokens), " is not below the vocabulary's size ", config_.vocabulary);
+    for (int b = 0; !t.mask.empty() && b < t.examples; ++b) {
+      int seen = 0;
+      for (int j = 0; j < t.tokens; ++j) {
+        const auto m = t.mask[std::size_t(b) * std::size_t(t.tokens) + std::size_t(j)];
+        check(m == 0 || m == 1, what, ": the mask holds ", m, "; 0 hides a token, 1 shows it");
+        seen += m;
+      }
+      check(seen > 0, what, ": row ", b, " is all padding");
+    }
+  }
+
+  T5Config config_;
+  B* device_;
+  Embedding<B> shared_;
+  TransformerStack<B> encoder_, decoder_;
+  LinearGroup<B> head_;
+};
+
+}  // namespace anser
