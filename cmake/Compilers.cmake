@@ -1,5 +1,7 @@
 # Languages, standards and the compiler cache.
 
+set(CMAKE_CXX_EXTENSIONS OFF)
+
 if(PROJECT_IS_TOP_LEVEL)
   set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
   find_program(ANSER_CCACHE ccache)
