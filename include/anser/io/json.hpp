@@ -69,7 +69,7 @@ Json parse_json(std::string_view text, std::string origin);
 Json read_json(const std::string& path);
 
 /// Text between quotes, as JSON writes it. Throws Error where it is not UTF-8.
-std::string quoted(std::string_view text);
+std::string quote(std::string_view text);
 
 }  // namespace anser
 

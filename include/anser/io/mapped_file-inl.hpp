@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <filesystem>
 #include <system_error>
 #include <utility>
 
@@ -56,6 +57,19 @@ ANSER_INLINE void MappedFile::evict(std::size_t offset, std::size_t bytes) const
   // The last page of the file belongs to whoever owns its last byte.
   const std::size_t last = end == size_ ? (end + page - 1) / page * page : end / page * page;
   if (first < last) madvise(const_cast<std::byte*>(data_) + first, last - first, MADV_DONTNEED);
+}
+
+ANSER_INLINE bool is_file(const std::string& path) {
+  std::error_code ignored;
+  const auto status = std::filesystem::status(path, ignored);
+  return std::filesystem::exists(status) && !std::filesystem::is_directory(status);
+}
+
+ANSER_INLINE void check_directory(const std::string& path, std::string_view what) {
+  std::error_code ignored;
+  const auto status = std::filesystem::status(path, ignored);
+  check(std::filesystem::exists(status), path, " does not exist; ", what, " is a directory");
+  check(std::filesystem::is_directory(status), path, " is a file; name the directory of ", what);
 }
 
 }  // namespace anser

@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "../core/config.hpp"
 
@@ -30,6 +31,11 @@ class MappedFile {
   const std::byte* data_;
   std::size_t size_;
 };
+
+/// Whether there is something of that name that is no directory.
+bool is_file(const std::string& path);
+/// Throws Error unless the path is a directory; `what` says of what: "a model".
+void check_directory(const std::string& path, std::string_view what);
 
 }  // namespace anser
 

@@ -24,7 +24,8 @@ ANSER_INLINE OutputFile::OutputFile(std::string path) : path_(std::move(path)), 
   std::error_code ignored;
   if (fs::path real = fs::canonical(path_, ignored); !ignored) target_ = real.string();
   const fs::file_status status = fs::status(target_, ignored);
-  check(status.type() != fs::file_type::directory, path_, " is a directory, and a file is to be written; name one in it");
+  check(status.type() != fs::file_type::directory, path_,
+        " is a directory, and a file is to be written; name one in it");
   if (fs::exists(status) && !fs::is_regular_file(status)) {
     file_ = ::open(target_.c_str(), O_WRONLY | O_CLOEXEC);
   } else {

@@ -1,0 +1,86 @@
+#pragma once
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "../core/error.hpp"
+#include "pool.hpp"
+
+namespace anser {
+
+namespace detail {
+/// Names of the folders in a pool that are not hidden, bytewise.
+inline std::vector<std::string> pool_folders(const std::string& directory) {
+  namespace fs = std::filesystem;
+  check_directory(directory, "a pool");
+  check(!is_file(directory + "/adapter_config.json"), directory,
+        " is itself an expert; name the folder that holds it, or put it into one");
+  std::vector<std::string> folders;
+  try {
+    for (const auto& entry : fs::directory_iterator(directory)) {
+      const std::string name = entry.path().filename().string();
+      std::error_code ignored;
+      if (!name.starts_with('.') && entry.is_directory(ignored)) folders.push_back(name);
+    }
+  } catch (const fs::filesystem_error& e) {
+    fail(directory, " cannot be read: ", e.code().message());
+  }
+  std::sort(folders.begin(), folders.end());
+  return folders;
+}
+
+/// "3 of 8 experts do not load: reason; reason", with at most eight reasons.
+inline std::string list_reasons(const std::vector<std::string>& reasons) {
+  std::string text;
+  for (std::size_t i = 0; i < reasons.size() && i < 8; ++i) text += (i ? "; " : "") + reasons[i];
+  if (reasons.size() > 8) text += concat("; and ", reasons.size() - 8, " more");
+  return text;
+}
+}  // namespace detail
+
+ANSER_INLINE Pool load_pool(const std::string& directory, const PoolOptions& options) {
+  Pool pool;
+  pool.origin = directory;
+  const auto folders = detail::pool_folders(directory);
+  check(!folders.empty(), directory, " holds no expert directories; each expert is a folder in it");
+  for (const std::string& folder : folders) {
+    const std::string path = directory + '/' + folder;
+    try {
+      Expert e = load_expert(path, &pool.warnings);
+      e.name = folder;
+      const auto record = read_record(path);
+      if (record && !options.base_hash.empty() && !record->base_hash.empty() && record->base_hash != options.base_hash)
+        pool.warnings.push_back(concat(path, " was trained on another base model (",
+                                       record->base_model.empty() ? "unnamed" : record->base_model, ", hash ",
+                                       record->base_hash.substr(0, 12), ") than this one (hash ",
+                                       options.base_hash.substr(0, 12), "); its results may be poor"));
+      pool.experts.push_back(std::move(e));
+    } catch (const Error& error) {
+      pool.skipped.push_back(error.what());
+    }
+  }
+  check(options.skip_broken || pool.skipped.empty(), directory, ": ", pool.skipped.size(), " of ", folders.size(),
+        " experts do not load (--skip-broken leaves them out): ", detail::list_reasons(pool.skipped));
+  check(!pool.experts.empty(), directory, ": none of the ", folders.size(),
+        " experts loads: ", detail::list_reasons(pool.skipped));
+  pool.kind = pool.experts[0].kind;
+  for (const Expert& e : pool.experts)
+    check(e.kind == pool.kind, directory, ": ", pool.experts[0].name, " is ", pool.kind, " and ", e.name, " is ",
+          e.kind, "; a pool has experts of one kind, move the others to a pool of their own");
+  return pool;
+}
+
+ANSER_INLINE void check_against(const Pool& pool, const std::vector<LinearSizes>& linears) {
+  std::map<std::string, LinearSizes, std::less<>> by_path;
+  for (const LinearSizes& l : linears) by_path.emplace(l.path, l);
+  std::vector<std::string> reasons;
+  for (const Expert& e : pool.experts) try {
+      check_against(e, by_path);
+    } catch (const Error& error) {
+      reasons.push_back(error.what());
+    }
+  check(reasons.empty(), pool.origin, ": ", reasons.size(), " of ", pool.experts.size(),
+        " experts do not fit the base model: ", detail::list_reasons(reasons));
+}
+
+}  // namespace anser

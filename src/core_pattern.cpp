@@ -1,0 +1,3 @@
+#include <anser/core/pattern.hpp>
+// The bodies, once.
+#include <anser/core/pattern-inl.hpp>

@@ -1,0 +1,3 @@
+#include <anser/io/json.hpp>
+// The bodies, once.
+#include <anser/io/json-inl.hpp>

@@ -1,0 +1,3 @@
+#include <anser/io/peft_config.hpp>
+// The bodies, once.
+#include <anser/io/peft_config-inl.hpp>

@@ -1,0 +1,3 @@
+#include <anser/io/pool.hpp>
+// The bodies, once.
+#include <anser/io/pool-inl.hpp>

@@ -1,0 +1,3 @@
+#include <anser/io/safetensors.hpp>
+// The bodies, once.
+#include <anser/io/safetensors-inl.hpp>
