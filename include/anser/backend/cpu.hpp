@@ -10,7 +10,7 @@
 #endif
 
 #include "../core/error.hpp"
-#include "concept.hpp"
+#include "cpu_gemm.hpp"
 
 namespace anser {
 
@@ -31,25 +31,6 @@ class HostMemory {
   std::map<std::size_t, std::vector<void*>> free_;
   std::size_t kept_ = 0;
 };
-
-/// Frozen weights as this machine's GEMM likes them: W [n, k] of y = x Wᵀ.
-/// `state` is the library's packed form; empty where W itself is the best form.
-struct CpuWeights {
-  int n = 0, k = 0;
-  std::shared_ptr<const void> state;
-};
-
-/// Products on the host: Eigen always, oneDNN where it was found.
-namespace cpu {
-void multiply(const Gemm<float, float>&);
-void multiply(const Gemm<double, double>&);
-void multiply(const Gemm<bf16, float>&);
-template <class T>
-CpuWeights pack(std::span<const Matrix<const T>> blocks, std::span<const int> rows, int k);
-/// y [m, n] = x [m, k] Wᵀ
-template <class T>
-void multiply(const CpuWeights&, Matrix<const T> x, int m, Matrix<accumulator<T>> y);
-}  // namespace cpu
 
 /// The host. T is the storage type of weights and GEMM inputs: float, bf16, or double (for gradient checks).
 template <class T = float>
@@ -75,11 +56,7 @@ class Cpu {
   void zero(void* p, std::size_t bytes) { std::memset(p, 0, bytes); }
 
   void gemm(const Gemm<element, real>& g) { cpu::multiply(g); }
-  void gemm(const Gemm<real, real>& g)
-    requires(!std::is_same_v<element, real>)
-  {
-    cpu::multiply(g);
-  }
+  void gemm(const Gemm<real, real>& g) requires(!std::is_same_v<element, real>) { cpu::multiply(g); }
   Packed pack(std::span<const Matrix<const T>> blocks, std::span<const int> rows, int k) {
     return cpu::pack<T>(blocks, rows, k);
   }
