@@ -200,14 +200,20 @@ void Device::multiply(const Gemm<In, Out>& g) {
   const cublasComputeType_t compute = std::is_same_v<Out, double>          ? CUBLAS_COMPUTE_64F
                                       : std::is_same_v<In, float> && tf32_ ? CUBLAS_COMPUTE_32F_FAST_TF32
                                                                            : CUBLAS_COMPUTE_32F;
+  // cuBLAS counts by columns, so it sees all matrices transposed: C = A B is Cᵀ = Bᵀ Aᵀ.
+  const cublasOperation_t first = g.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
+  const cublasOperation_t second = g.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N;
   make_current();
   for (int o = 0; o < outer.count; ++o) {
-    // cuBLAS counts by columns, so it sees all matrices transposed: C = A B is Cᵀ = Bᵀ Aᵀ.
-    const auto status = cublasGemmStridedBatchedEx(
-        blas_, g.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N, g.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N, g.n, g.m, g.k,
-        &alpha, g.b.data + o * outer.b, data_type<In>, ldb, inner.b, g.a.data + o * outer.a, data_type<In>, lda,
-        inner.a, &beta, g.c.data + o * outer.c, data_type<Out>, ldc, inner.c, inner.count, compute,
-        CUBLAS_GEMM_DEFAULT);
+    const In *a = g.a.data + o * outer.a, *b = g.b.data + o * outer.b;
+    Out* c = g.c.data + o * outer.c;
+    const auto status =
+        inner.count == 1
+            ? cublasGemmEx(blas_, first, second, g.n, g.m, g.k, &alpha, b, data_type<In>, ldb, a, data_type<In>, lda,
+                           &beta, c, data_type<Out>, ldc, compute, CUBLAS_GEMM_DEFAULT)
+            : cublasGemmStridedBatchedEx(blas_, first, second, g.n, g.m, g.k, &alpha, b, data_type<In>, ldb, inner.b, a,
+                                         data_type<In>, lda, inner.a, &beta, c, data_type<Out>, ldc, inner.c,
+                                         inner.count, compute, CUBLAS_GEMM_DEFAULT);
     if (status != CUBLAS_STATUS_SUCCESS) [[unlikely]]
       fail("cuBLAS: multiplying [", g.m, ", ", g.k, "] by [", g.k, ", ", g.n, "], ", inner.count,
            " times: ", cublasGetStatusString(status));
