@@ -1,5 +1,5 @@
-// What every backend must do. The including file names them first: using Backends = std::tuple<...>;
 #pragma once
+// What every backend must do. The including file names them first, as anser::test::Backends.
 #include <anser/backend/concept.hpp>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
@@ -7,9 +7,8 @@
 #include <tuple>
 #include <vector>
 
-namespace {
-
-using namespace anser;
+namespace anser::test {
+namespace backend {
 
 template <class T>
 struct Tolerance {
@@ -167,9 +166,10 @@ struct RowFacts {
   }
 };
 
-}  // namespace
+}  // namespace backend
 
-BOOST_AUTO_TEST_SUITE(backend)
+BOOST_AUTO_TEST_SUITE(concept_hpp)
+using namespace backend;
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(bytes_come_back, B, Backends) {
   B device;
@@ -279,3 +279,5 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_row_kernel_meets_every_row_once, B, Backends) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace anser::test

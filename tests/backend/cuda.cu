@@ -1,14 +1,21 @@
 #include <anser/backend/cuda.hpp>
 
-using Backends = std::tuple<anser::Cuda<float>, anser::Cuda<anser::bf16>, anser::Cuda<double>>;
+#include <tuple>
+
+namespace anser::test {
+using Backends = std::tuple<Cuda<float>, Cuda<bf16>, Cuda<double>>;
+}
 #include "concept.hpp"
 
-BOOST_AUTO_TEST_SUITE(cuda)
+namespace anser::test {
+
+BOOST_AUTO_TEST_SUITE(cuda_hpp)
+using backend::Buffer;
 
 BOOST_AUTO_TEST_CASE(rows_shorter_than_a_warp_share_blocks) {
-  BOOST_TEST(anser::cuda::layout(1).rows == 8u);
+  BOOST_TEST(cuda::layout(1).rows == 8u);
   for (std::size_t work : {0, 1, 32, 128, 129, 512, 513, 1 << 30}) {
-    const auto l = anser::cuda::layout(work);
+    const auto l = cuda::layout(work);
     BOOST_TEST(l.team * l.rows <= 256u);
     BOOST_TEST(l.team % 32 == 0u);
     BOOST_TEST((l.team == 32 || l.rows == 1));  // a barrier of the block is one of the team
@@ -16,19 +23,19 @@ BOOST_AUTO_TEST_CASE(rows_shorter_than_a_warp_share_blocks) {
 }
 
 BOOST_AUTO_TEST_CASE(equal_loops_become_one) {
-  anser::Stride outer{3, 20, 40, 60}, inner{2, 10, 20, 30};
-  anser::cuda::arrange(outer, inner);
+  Stride outer{3, 20, 40, 60}, inner{2, 10, 20, 30};
+  cuda::arrange(outer, inner);
   BOOST_TEST(outer.count == 1);
   BOOST_TEST(inner.count == 6);
   BOOST_TEST(inner.c == 30);
   outer = {5, 7, 7, 7}, inner = {2, 1000, 0, 500};
-  anser::cuda::arrange(outer, inner);
+  cuda::arrange(outer, inner);
   BOOST_TEST(outer.count == 2);
   BOOST_TEST(inner.count == 5);
 }
 
 BOOST_AUTO_TEST_CASE(freed_memory_serves_the_next_request_of_its_size) {
-  anser::Cuda<> device;
+  Cuda<> device;
   void* first = device.allocate(100'000);
   const std::size_t reserved = device.reserved();
   device.release(first, 100'000);
@@ -39,9 +46,9 @@ BOOST_AUTO_TEST_CASE(freed_memory_serves_the_next_request_of_its_size) {
 }
 
 BOOST_AUTO_TEST_CASE(too_large_a_request_says_so_and_leaves_the_device_usable) {
-  anser::Cuda<> device;
+  Cuda<> device;
   device.release(device.allocate(1000), 1000);
-  BOOST_CHECK_EXCEPTION(device.allocate(std::size_t(1) << 50), anser::Error, [](const anser::Error& e) {
+  BOOST_CHECK_EXCEPTION(device.allocate(std::size_t(1) << 50), Error, [](const Error& e) {
     return std::string(e.what()).find("out of memory on CUDA device 0") == 0;
   });
   BOOST_TEST(device.reserved() == 0u);  // what was kept was given back first
@@ -52,17 +59,16 @@ BOOST_AUTO_TEST_CASE(too_large_a_request_says_so_and_leaves_the_device_usable) {
 }
 
 BOOST_AUTO_TEST_CASE(a_device_that_is_not_there) {
-  BOOST_CHECK_EXCEPTION(anser::Cuda<>(1000), anser::Error, [](const anser::Error& e) {
+  BOOST_CHECK_EXCEPTION(Cuda<>(1000), Error, [](const Error& e) {
     return std::string(e.what()).find("no CUDA device 1000: this machine has") == 0;
   });
 }
 
 BOOST_AUTO_TEST_CASE(tf32_rounds_only_where_it_is_allowed) {
-  anser::Cuda<> device;
+  Cuda<> device;
   const std::vector<float> one = {1 + 0x1p-20f};
-  Buffer<anser::Cuda<>, float> a(device, std::vector<float>(64 * 64, one[0])), c(device, std::vector<float>(64 * 64));
-  const anser::Gemm<float, float> g{
-      {a.data(), 64}, {a.data(), 64}, {c.data(), 64}, 64, 64, 64, false, true, 1, 0, {}, {}};
+  Buffer<Cuda<>, float> a(device, std::vector<float>(64 * 64, one[0])), c(device, std::vector<float>(64 * 64));
+  const Gemm<float, float> g{{a.data(), 64}, {a.data(), 64}, {c.data(), 64}, 64, 64, 64, false, true, 1, 0, {}, {}};
   device.gemm(g);
   BOOST_TEST(c.host()[0] > 64.0f);
   device.set_tf32(true);
@@ -72,12 +78,14 @@ BOOST_AUTO_TEST_CASE(tf32_rounds_only_where_it_is_allowed) {
 }
 
 BOOST_AUTO_TEST_CASE(two_devices_in_one_program_keep_apart) {
-  anser::Cuda<> a;
-  anser::Cuda<anser::bf16> b;
-  Buffer<anser::Cuda<>, int> x(a, {1, 2, 3});
-  Buffer<anser::Cuda<anser::bf16>, int> y(b, {4, 5, 6});
+  Cuda<> a;
+  Cuda<bf16> b;
+  Buffer<Cuda<>, int> x(a, {1, 2, 3});
+  Buffer<Cuda<bf16>, int> y(b, {4, 5, 6});
   BOOST_TEST(x.host() == (std::vector<int>{1, 2, 3}));
   BOOST_TEST(y.host() == (std::vector<int>{4, 5, 6}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace anser::test
