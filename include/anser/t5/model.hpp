@@ -45,19 +45,8 @@ struct Session {
 template <Backend B>
 class T5Model {
  public:
-  T5Model(B& device, const T5Config& c)
-      : config_(c),
-        device_(&device),
-        shared_{Tensor<B>(device, {c.vocabulary, c.d_model})},
-        encoder_(device, c, Stack::encoder),
-        decoder_(device, c, Stack::decoder),
-        head_(c.tied ? LinearGroup<B>() : LinearGroup<B>(device, c.d_model, {{"lm_head", c.vocabulary}})) {
-    name_sites();
-    if (c.tied) {
-      head_ = LinearGroup<B>(device, c.d_model, {{"lm_head", c.vocabulary}});
-      head_.members()[0].linear.weight = shared_.weight;
-    }
-  }
+  /// Weights are declared, and come with load.
+  T5Model(B& device, const T5Config& config);
   T5Model(const T5Model&) = delete;
   T5Model& operator=(const T5Model&) = delete;
 
@@ -72,20 +61,10 @@ class T5Model {
   B& device() const { return *device_; }
 
   /// Take the weights from a source of tensors under Hugging Face's names. Throws Error for what is missing or misshapen.
-  void load(const Source& source) {
-    walk(*this, [&](const std::string& name, auto& tensor) {
-      if (name == "shared.weight")
-        for (const char* other : {"shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"})
-          if (source.find(other)) return tensor.bind(source.get(other, tensor.shape()));
-      tensor.bind(source.get(name, tensor.shape()));
-    });
-  }
+  void load(const Source& source);
 
   /// Freeze for inference: weights into the form that GEMM likes best, one copy of each. After experts were attached.
-  void pack() {
-    each_group([](const std::string&, LinearGroup<B>& g, Stack, Stack) { g.pack(); });
-    head_.pack();
-  }
+  void pack();
 
   /// Calls f(site, place) for every linear site; place is a std::unique_ptr<SiteExperts<B>>&. Encoder first, in order.
   template <class F>
@@ -96,58 +75,15 @@ class T5Model {
   }
 
   /// Read an input. Throws Error for ids outside the vocabulary and for examples without a token.
-  Session<B> encode(const Context<B>& cx, const Tokens& input, Batch<B> batch = {}, std::vector<Real<B>>* hidden = nullptr) const {
-    check_tokens(input, "input");
-    Session<B> s;
-    batch.examples = input.examples;
-    batch.tokens = input.tokens;
-    batch.input_ids = Index<B>(*device_, {input.examples, input.tokens}, input.ids);
-    if (!input.mask.empty()) batch.mask = Index<B>(*device_, {input.examples, input.tokens}, input.mask);
-    batch.encoder_mask = batch.mask;
-    s.states = encoder_.forward(cx, shared_.forward(cx, batch.input_ids), batch, nullptr, nullptr, false, hidden);
-    s.source = std::move(batch);
-    s.source.encoded = cast<typename B::real>(cx, s.states);
-    const_cast<T5Model*>(this)->each_site([&](const Site& site, const std::unique_ptr<SiteExperts<B>>& experts) {
-      s.plans.resize(std::size_t(site.index) + 1);
-      if (experts) s.plans.back() = experts->plan(cx, s.source);
-    });
-    s.source.plans = &s.plans;
-    s.layers.resize(decoder_.blocks().size());
-    for (std::size_t i = 0; i < s.layers.size(); ++i)
-      s.layers[i].keys_values = decoder_.blocks()[i].read(cx, s.states, s.source);
-    return s;
-  }
+  Session<B> encode(const Context<B>& cx, const Tokens& input, Batch<B> batch = {}, std::vector<Real<B>>* hidden = nullptr) const;
 
   /// The next tokens of every hypothesis -> logits [hypotheses * tokens, vocabulary]. Hypotheses are a multiple of the
   /// session's examples, those of one example together. Without `cached`: a whole target at once, nothing kept.
   Real<B> decode(const Context<B>& cx, Session<B>& s, const Tokens& target, bool cached, std::vector<Real<B>>* hidden = nullptr,
-                 Tensor<B>* states = nullptr) const {
-    check_tokens(target, "decoder input");
-    check(target.examples % s.source.examples == 0, "decode: ", target.examples, " hypotheses for ", s.source.examples,
-          " examples");
-    Batch<B> batch = s.source;
-    batch.plans = &s.plans;
-    batch.examples = target.examples;
-    batch.tokens = target.tokens;
-    batch.step = s.length;
-    batch.mask = target.mask.empty() ? Index<B>{} : Index<B>(*device_, {target.examples, target.tokens}, target.mask);
-    s.source.plans = &s.plans;
-    const Index<B> ids(*device_, {target.examples, target.tokens}, target.ids);
-    const auto out = decoder_.forward(cx, shared_.forward(cx, ids), batch, &s.source, &s.layers, cached, hidden);
-    if (cached) s.length += target.tokens;
-    if (states) *states = out;
-    const auto logits = head_.forward(cx, out, batch)[0];
-    return config_.scaled_output ? scale(cx, logits, 1 / std::sqrt(double(config_.d_model))) : logits;
-  }
+                 Tensor<B>* states = nullptr) const;
 
   /// Beam search: hypothesis i goes on from hypothesis source[i].
-  void select(const Context<B>& cx, Session<B>& s, const std::vector<std::int32_t>& source) const {
-    const Index<B> from(*device_, {int(source.size())}, source);
-    for (auto& layer : s.layers) {
-      layer.past.k.select(cx, from);
-      layer.past.v.select(cx, from);
-    }
-  }
+  void select(const Context<B>& cx, Session<B>& s, const std::vector<std::int32_t>& source) const;
 
  private:
   template <class F>
@@ -162,32 +98,7 @@ class T5Model {
       }
     }
   }
-  void name_sites() {
-    int index = 0;
-    each_group([&](const std::string& path, LinearGroup<B>& g, Stack stack, Stack rows) {
-      for (auto& m : g.members())
-        m.site = {SiteKind::linear, path + '.' + m.name, index++, stack, rows, m.linear.weight.cols(),
-                  m.linear.weight.rows(), 0};
-    });
-  }
-  void check_tokens(const Tokens& t, const char* what) const {
-    check(t.examples > 0 && t.tokens > 0, what, ": no tokens");
-    const std::size_t n = std::size_t(t.examples) * std::size_t(t.tokens);
-    check(t.ids.size() == n && (t.mask.empty() || t.mask.size() == n), what, ": ids and mask do not fill ", t.examples,
-          " x ", t.tokens);
-    for (std::size_t i = 0; i < n; ++i)
-      check(t.ids[i] >= 0 && t.ids[i] < config_.vocabulary, what, ": the id ", t.ids[i], " in row ",
-            i / std::size_t(t.tokens), " is not below the vocabulary's size ", config_.vocabulary);
-    for (int b = 0; !t.mask.empty() && b < t.examples; ++b) {
-      int seen = 0;
-      for (int j = 0; j < t.tokens; ++j) {
-        const auto m = t.mask[std::size_t(b) * std::size_t(t.tokens) + std::size_t(j)];
-        check(m == 0 || m == 1, what, ": the mask holds ", m, "; 0 hides a token, 1 shows it");
-        seen += m;
-      }
-      check(seen > 0, what, ": row ", b, " is all padding");
-    }
-  }
+  void check_tokens(const Tokens& t, const char* what) const;
 
   T5Config config_;
   B* device_;
@@ -195,5 +106,112 @@ class T5Model {
   TransformerStack<B> encoder_, decoder_;
   LinearGroup<B> head_;
 };
+
+template <Backend B>
+T5Model<B>::T5Model(B& device, const T5Config& c)
+    : config_(c),
+      device_(&device),
+      shared_{Tensor<B>(device, {c.vocabulary, c.d_model})},
+      encoder_(device, c, Stack::encoder),
+      decoder_(device, c, Stack::decoder),
+      head_(device, c.d_model, {{"lm_head", c.vocabulary}}) {
+  if (c.tied) head_.members()[0].linear.weight = shared_.weight;
+  int index = 0;
+  each_group([&](const std::string& path, LinearGroup<B>& g, Stack stack, Stack rows) {
+    for (auto& m : g.members())
+      m.site = {SiteKind::linear,       path + '.' + m.name,       index++, stack, rows,
+                m.linear.weight.cols(), m.linear.weight.rows(), 0};
+  });
+}
+
+template <Backend B>
+void T5Model<B>::load(const Source& source) {
+  walk(*this, [&](const std::string& name, auto& tensor) {
+    if (name == "shared.weight")
+      for (const char* other : {"shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"})
+        if (source.find(other)) return tensor.bind(source.get(other, tensor.shape()));
+    tensor.bind(source.get(name, tensor.shape()));
+  });
+}
+
+template <Backend B>
+void T5Model<B>::pack() {
+  each_group([](const std::string&, LinearGroup<B>& g, Stack, Stack) { g.pack(); });
+  head_.pack();
+}
+
+template <Backend B>
+Session<B> T5Model<B>::encode(const Context<B>& cx, const Tokens& input, Batch<B> batch,
+                              std::vector<Real<B>>* hidden) const {
+  check_tokens(input, "input");
+  Session<B> s;
+  batch.examples = input.examples;
+  batch.tokens = input.tokens;
+  batch.input_ids = Index<B>(*device_, {input.examples, input.tokens}, input.ids);
+  if (!input.mask.empty()) batch.mask = Index<B>(*device_, {input.examples, input.tokens}, input.mask);
+  batch.encoder_mask = batch.mask;
+  s.states = encoder_.forward(cx, shared_.forward(cx, batch.input_ids), batch, nullptr, nullptr, false, hidden);
+  s.source = std::move(batch);
+  s.source.encoded = cast<typename B::real>(cx, s.states);
+  const_cast<T5Model*>(this)->each_site([&](const Site& site, const std::unique_ptr<SiteExperts<B>>& experts) {
+    s.plans.resize(std::size_t(site.index) + 1);
+    if (experts) s.plans.back() = experts->plan(cx, s.source);
+  });
+  s.source.plans = &s.plans;
+  s.layers.resize(decoder_.blocks().size());
+  for (std::size_t i = 0; i < s.layers.size(); ++i)
+    s.layers[i].keys_values = decoder_.blocks()[i].read(cx, s.states, s.source);
+  return s;
+}
+
+template <Backend B>
+Real<B> T5Model<B>::decode(const Context<B>& cx, Session<B>& s, const Tokens& target, bool cached,
+                           std::vector<Real<B>>* hidden, Tensor<B>* states) const {
+  check_tokens(target, "decoder input");
+  check(target.examples % s.source.examples == 0, "decode: ", target.examples, " hypotheses for ", s.source.examples,
+        " examples");
+  Batch<B> batch = s.source;
+  batch.plans = &s.plans;
+  batch.examples = target.examples;
+  batch.tokens = target.tokens;
+  batch.step = s.length;
+  batch.mask = target.mask.empty() ? Index<B>{} : Index<B>(*device_, {target.examples, target.tokens}, target.mask);
+  s.source.plans = &s.plans;
+  const Index<B> ids(*device_, {target.examples, target.tokens}, target.ids);
+  const auto out = decoder_.forward(cx, shared_.forward(cx, ids), batch, &s.source, &s.layers, cached, hidden);
+  if (cached) s.length += target.tokens;
+  if (states) *states = out;
+  const auto logits = head_.forward(cx, out, batch)[0];
+  return config_.scaled_output ? scale(cx, logits, 1 / std::sqrt(double(config_.d_model))) : logits;
+}
+
+template <Backend B>
+void T5Model<B>::select(const Context<B>& cx, Session<B>& s, const std::vector<std::int32_t>& source) const {
+  const Index<B> from(*device_, {int(source.size())}, source);
+  for (auto& layer : s.layers) {
+    layer.past.k.select(cx, from);
+    layer.past.v.select(cx, from);
+  }
+}
+
+template <Backend B>
+void T5Model<B>::check_tokens(const Tokens& t, const char* what) const {
+  check(t.examples > 0 && t.tokens > 0, what, ": no tokens");
+  const std::size_t n = std::size_t(t.examples) * std::size_t(t.tokens);
+  check(t.ids.size() == n && (t.mask.empty() || t.mask.size() == n), what, ": ids and mask do not fill ", t.examples,
+        " x ", t.tokens);
+  for (std::size_t i = 0; i < n; ++i)
+    check(t.ids[i] >= 0 && t.ids[i] < config_.vocabulary, what, ": the id ", t.ids[i], " in row ",
+          i / std::size_t(t.tokens), " is not below the vocabulary's size ", config_.vocabulary);
+  for (int b = 0; !t.mask.empty() && b < t.examples; ++b) {
+    int seen = 0;
+    for (int j = 0; j < t.tokens; ++j) {
+      const auto m = t.mask[std::size_t(b) * std::size_t(t.tokens) + std::size_t(j)];
+      check(m == 0 || m == 1, what, ": the mask holds ", m, "; 0 hides a token, 1 shows it");
+      seen += m;
+    }
+    check(seen > 0, what, ": row ", b, " is all padding");
+  }
+}
 
 }  // namespace anser

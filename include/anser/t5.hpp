@@ -1,0 +1,88 @@
+#pragma once
+/// T5 with a pool of experts, from files to text. The floors below can be used alone.
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "io/hf.hpp"
+#include "io/pool.hpp"
+#include "io/tokenizer.hpp"
+#include "module/lora.hpp"
+#include "module/none.hpp"
+#include "router/none.hpp"
+#include "router/phatgoose.hpp"
+#include "router/sigmoid_gate.hpp"
+#include "router/uniform.hpp"
+#include "t5/attach.hpp"
+#include "t5/generate.hpp"
+#include "t5/score.hpp"
+
+namespace anser {
+
+/// The numbers of config.json. Throws Error naming the field for what is missing, or is no T5 that runs here.
+T5Config read_config(const ModelDirectory& files);
+
+/// The linears of a model by path, as a pool is checked against.
+template <Backend B>
+std::vector<LinearSizes> linears(T5Model<B>& model) {
+  std::vector<LinearSizes> all;
+  model.each_site([&](const Site& s, const auto&) { all.push_back({s.name, s.out, s.in}); });
+  return all;
+}
+
+/// A model, its vocabulary and a routed pool: what it reads and writes is text.
+template <Backend B, class Module = NoModule, class R = None>
+class T5 {
+ public:
+  /// `pool` may be empty: the model alone. The device must outlive the T5. Throws Error naming the file at fault.
+  T5(B& device, const std::string& model, const std::string& pool = "", Module module = {}, R router = {})
+      : files_(ModelDirectory::open(model)),
+        tokenizer_(Tokenizer::load(model)),
+        model_(std::make_unique<T5Model<B>>(device, read_config(*files_))) {
+    model_->load(*files_);
+    if (!pool.empty()) {
+      pool_ = load_pool(pool);
+      check_against(pool_, linears(*model_));
+      attach(*model_, std::span<const Expert>(pool_.experts), module, router);
+    }
+    model_->pack();
+  }
+
+  /// The answer to one text; for several, each of its own.
+  std::string generate(const std::string& text, const Generation& o = {}) const { return generate(std::vector{text}, o)[0]; }
+  std::vector<std::string> generate(const std::vector<std::string>& texts, const Generation& o = {}) const {
+    auto session = model_->encode({model_->device()}, tokens(texts));
+    std::vector<std::string> out;
+    for (const auto& g : anser::generate(*model_, session, o))
+      out.push_back(tokenizer_.decode(g.tokens, true, model_->config().vocabulary));
+    return out;
+  }
+  /// Per choice the mean log-likelihood over its tokens, eos included.
+  std::vector<double> score(const std::string& text, const std::vector<std::string>& choices) const {
+    std::vector<std::vector<std::int32_t>> ids;
+    for (const auto& c : choices) ids.push_back(tokenizer_.encode(c));
+    return score_choices(*model_, Context<B>{model_->device()}, tokens({text}), {ids})[0];
+  }
+
+  Tokens tokens(const std::vector<std::string>& texts) const {
+    std::vector<std::vector<std::int32_t>> rows;
+    for (const auto& t : texts) rows.push_back(tokenizer_.encode(t));
+    return Tokens::pad(rows, model_->config().pad);
+  }
+  T5Model<B>& model() { return *model_; }
+  const Tokenizer& tokenizer() const { return tokenizer_; }
+  const Pool& pool() const { return pool_; }
+
+ private:
+  std::shared_ptr<const ModelDirectory> files_;
+  Tokenizer tokenizer_;
+  std::unique_ptr<T5Model<B>> model_;
+  Pool pool_;
+};
+
+}  // namespace anser
+
+#if !defined(ANSER_COMPILED)
+#include "t5-inl.hpp"
+#endif

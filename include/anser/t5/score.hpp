@@ -1,0 +1,74 @@
+#pragma once
+#include "../ops/loss.hpp"
+#include "model.hpp"
+
+namespace anser {
+
+/// The decoder's input for a target: shifted right behind the start token; negative labels (ignored) become pad.
+inline Tokens shift_right(const Tokens& labels, int start, int pad) {
+  Tokens t{labels.examples, labels.tokens, std::vector<std::int32_t>(labels.ids.size()), {}};
+  for (int b = 0; b < t.examples; ++b)
+    for (int j = 0; j < t.tokens; ++j) {
+      const std::size_t at = std::size_t(b) * std::size_t(t.tokens) + std::size_t(j);
+      const std::int32_t before = j ? labels.ids[at - 1] : start;
+      t.ids[at] = before < 0 ? pad : before;
+    }
+  return t;
+}
+
+/// Cross-entropy of every target token, teacher-forced: labels [hypotheses, tokens] (negative: ignored) -> [rows].
+template <Backend B>
+Real<B> token_losses(const Context<B>& cx, const T5Model<B>& model, Session<B>& session, const Tokens& labels,
+                     double smoothing = 0) {
+  const auto& c = model.config();
+  for (std::int32_t id : labels.ids)
+    check(id < c.vocabulary, "target: the id ", id, " is not below the vocabulary's size ", c.vocabulary);
+  const auto logits = model.decode(cx, session, shift_right(labels, c.start, c.pad), false);
+  return cross_entropy(cx, logits, Index<B>(model.device(), {labels.examples * labels.tokens}, labels.ids), smoothing);
+}
+
+/// Mean cross-entropy over all target tokens that count: [1].
+template <Backend B>
+Real<B> mean_loss(const Context<B>& cx, const T5Model<B>& model, Session<B>& session, const Tokens& labels,
+                  double smoothing = 0) {
+  std::ptrdiff_t counted = 0;
+  for (std::int32_t id : labels.ids) counted += id >= 0;
+  check(counted > 0, "loss: no target token counts");
+  return scale(cx, sum(cx, token_losses(cx, model, session, labels, smoothing)), 1 / double(counted));
+}
+
+/// Rank classification: per choice the mean log-likelihood over its tokens, eos included. `choices[b]` are the target
+/// ids (with eos) of example b; all read from one encoding of the inputs.
+template <Backend B>
+std::vector<std::vector<double>> score_choices(const T5Model<B>& model, const Context<B>& cx, const Tokens& inputs,
+                                               const std::vector<std::vector<std::vector<std::int32_t>>>& choices,
+                                               const Batch<B>& batch = {}) {
+  check(int(choices.size()) == inputs.examples, "score: choices for ", choices.size(), " of ", inputs.examples, " examples");
+  std::size_t most = 0, longest = 0;
+  for (const auto& of : choices) {
+    check(!of.empty(), "score: an example without choices");
+    most = std::max(most, of.size());
+    for (const auto& c : of) {
+      check(!c.empty(), "score: an empty choice");
+      longest = std::max(longest, c.size());
+    }
+  }
+  Tokens labels{int(most) * inputs.examples, int(longest), {}, {}};
+  labels.ids.assign(std::size_t(labels.examples) * longest, -100);
+  for (std::size_t b = 0; b < choices.size(); ++b)
+    for (std::size_t i = 0; i < choices[b].size(); ++i)
+      std::copy(choices[b][i].begin(), choices[b][i].end(), labels.ids.begin() + std::ptrdiff_t((b * most + i) * longest));
+  auto session = model.encode(cx, inputs, batch);
+  const auto loss = token_losses(cx, model, session, labels).host();
+  std::vector<std::vector<double>> scores(choices.size());
+  for (std::size_t b = 0; b < choices.size(); ++b)
+    for (std::size_t i = 0; i < choices[b].size(); ++i) {
+      double total = 0;
+      for (std::size_t j = 0; j < choices[b][i].size(); ++j) total -= double(loss[(b * most + i) * longest + j]);
+      check(std::isfinite(total), "score: a log-likelihood is not finite; a weight or an expert holds NaN or overflows");
+      scores[b].push_back(total / double(choices[b][i].size()));
+    }
+  return scores;
+}
+
+}  // namespace anser
