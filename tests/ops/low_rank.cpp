@@ -1,0 +1,3 @@
+#include "host.hpp"
+//
+#include "low_rank.hpp"
