@@ -2,6 +2,7 @@
 #include <array>
 #include <cstddef>
 #include <initializer_list>
+#include <limits>
 #include <ostream>
 
 #include "error.hpp"
@@ -20,6 +21,7 @@ class Shape {
   void append(int n) {
     check(rank_ < int(dim_.size()), "Shape: at most 4 axes");
     check(n >= 0, "Shape: an axis cannot have the size ", n);
+    check(size() <= std::size_t(std::numeric_limits<int>::max()), "Shape: ", *this, " are too many rows");
     dim_[std::size_t(rank_++)] = n;
   }
 
