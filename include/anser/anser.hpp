@@ -1,4 +1,3 @@
 #pragma once
-/// Everything for the host. With CUDA, include backend/cuda.hpp beside it.
-#include "backend/cpu.hpp"
-#include "t5.hpp"
+/// Everything for the host. With CUDA, include anser/cuda.hpp beside it.
+#include "cpu.hpp"

@@ -1,0 +1,1 @@
+#include <anser/t5-inl.hpp>

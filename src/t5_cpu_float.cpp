@@ -1,0 +1,6 @@
+#include <anser/backend/cpu.hpp>
+#include <anser/t5/instances.hpp>
+
+namespace anser {
+ANSER_T5_INSTANCES(, Cpu<float>)
+}
