@@ -36,8 +36,8 @@ class Charsmap {
   Charsmap() = default;
   /// `blob` is a uint32 size, the trie's uint32 units, then the texts. Every unit that a text can reach is checked
   /// here, so that no later look-up can leave the arrays: throws Error, beginning with `source`, for unit or text
-  /// out of bounds, cycles, maps over 4 MB, keys over 256 bytes or more than 32 nested keys (the sentencepiece library, which reads the
-  /// same blob, has room for no more), and replacements over 256 bytes or not UTF-8.
+  /// out of bounds, cycles, maps over 4 MB, keys over 256 bytes or more than 32 nested keys (the sentencepiece library,
+  /// which reads the same blob, has room for no more), and replacements over 256 bytes or not UTF-8.
   Charsmap(std::string_view blob, const std::string& source);
 
   bool empty() const { return units_.empty(); }

@@ -166,12 +166,13 @@ inline AddedTokens::Token read_added_token(const nlohmann::json& entry, std::int
     return entry[name].get<bool>();
   };
   const auto content = entry["content"].get<std::string>();
-  check(!content.empty() && content.size() <= Unigram::max_piece, source, ": added token ", id, " has ",
-        content.size(), " bytes");
+  check(!content.empty() && content.size() <= Unigram::max_piece, source, ": added token ", id, " has ", content.size(),
+        " bytes");
   check(id >= 0 && id < limit, source, ": added token ", content, " has the id ", id, ", not one below ", limit);
   check(!flag("single_word", false), source, ": added token ", content, " has single_word, which is not supported");
   const bool special = flag("special", false);
-  return {content, std::int32_t(id), flag("lstrip", false), flag("rstrip", false), special, flag("normalized", !special)};
+  return {
+      content, std::int32_t(id), flag("lstrip", false), flag("rstrip", false), special, flag("normalized", !special)};
 }
 
 }  // namespace anser

@@ -83,17 +83,17 @@ ANSER_INLINE void Unigram::append_unknown(std::string_view text, std::vector<std
 }
 
 ANSER_INLINE void Unigram::encode(std::string_view word, std::vector<std::int32_t>& ids) const {
+  constexpr std::uint32_t unreached = std::numeric_limits<std::uint32_t>::max();
   struct Best {  // the best way to reach a byte
     double score = 0;
     std::uint32_t start = unreached;
     std::int32_t id = -1;  // -1: an unknown character
-    static constexpr std::uint32_t unreached = std::numeric_limits<std::uint32_t>::max();
   };
-  check(word.size() < Best::unreached, source_, ": a text of 4 GB or more cannot be encoded");
+  check(word.size() < unreached, source_, ": a text of 4 GB or more cannot be encoded");
   std::vector<Best> best(word.size() + 1);
   const auto offer = [&](std::size_t start, std::size_t end, double score, std::int32_t id) {
     Best& b = best[end];
-    if (b.start == Best::unreached || score > b.score) b = {score, std::uint32_t(start), id};
+    if (b.start == unreached || score > b.score) b = {score, std::uint32_t(start), id};
   };
   for (std::size_t at = 0; at < word.size();) {
     const std::size_t step = utf8_length(word.substr(at));
@@ -111,14 +111,18 @@ ANSER_INLINE void Unigram::encode(std::string_view word, std::vector<std::int32_
   bool was_unknown = false;
   for (std::size_t end = word.size(); end > 0; end = best[end].start) {
     const bool is_unknown = best[end].id < 0 || best[end].id == unknown_;
-    if (is_unknown && was_unknown) cuts.back().first = best[end].start;
-    else cuts.emplace_back(best[end].start, end);
+    if (is_unknown && was_unknown)
+      cuts.back().first = best[end].start;
+    else
+      cuts.emplace_back(best[end].start, end);
     was_unknown = is_unknown;
   }
   for (auto cut = cuts.rbegin(); cut != cuts.rend(); ++cut) {
     const std::string_view text = word.substr(cut->first, cut->second - cut->first);
-    if (const auto found = id(text)) ids.push_back(*found);
-    else append_unknown(text, ids);
+    if (const auto found = id(text))
+      ids.push_back(*found);
+    else
+      append_unknown(text, ids);
   }
 }
 

@@ -39,8 +39,10 @@ class PieceTrie {
     std::uint32_t low = first_[node], high = first_[node + 1];
     while (low < high) {
       const std::uint32_t middle = low + (high - low) / 2;
-      if (label_[middle] < byte) low = middle + 1;
-      else high = middle;
+      if (label_[middle] < byte)
+        low = middle + 1;
+      else
+        high = middle;
     }
     return low < first_[node + 1] && label_[low] == byte ? low : 0;
   }

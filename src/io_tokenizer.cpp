@@ -1,0 +1,3 @@
+#include <anser/io/charsmap-inl.hpp>
+#include <anser/io/tokenizer-inl.hpp>
+#include <anser/io/unigram-inl.hpp>

@@ -1,0 +1,1 @@
+#include <anser/io/vocabulary-inl.hpp>
