@@ -23,13 +23,14 @@ class Tensor {
   Tensor(B& device, Shape shape, bool needs_grad = false)
       : body_(std::make_shared<Body>(device, shape.size(), needs_grad)), shape_(shape), stride_(shape.cols()) {}
   /// Throws Error unless the numbers fill the shape.
-  Tensor(B& device, Shape shape, std::span<const T> host, bool needs_grad = false)
-      : Tensor(device, shape, needs_grad) {
+  Tensor(B& device, Shape shape, std::span<const T> host, bool needs_grad = false) : Tensor(device, shape, needs_grad) {
     check(host.size() == shape.size(), "Tensor: ", host.size(), " numbers do not fill ", shape);
     device.upload(data(), host.data(), host.size() * sizeof(T));
   }
   /// A tensor whose numbers are those of a file.
-  Tensor(B& device, const Stored& stored) : Tensor(device, stored.shape) { body_->origin = std::make_shared<Stored>(stored); }
+  Tensor(B& device, const Stored& stored) : Tensor(device, stored.shape) {
+    body_->origin = std::make_shared<Stored>(stored);
+  }
 
   explicit operator bool() const { return body_ != nullptr; }
   const Shape& shape() const { return shape_; }
@@ -45,7 +46,10 @@ class Tensor {
   Matrix<T> matrix() const { return {data(), stride_}; }
   Matrix<gradient_type> grad_matrix() const { return {grad(), stride_}; }
   bool needs_grad() const { return body_ && body_->needs_grad; }
-  void require_grad(bool needed = true) const { body_->needs_grad = needed; }
+  void require_grad(bool needed = true) const {
+    body_->needs_grad = needed;
+    if (needed) body_->drop_view();  // a mapped file is written by nobody
+  }
   bool has_grad() const { return body_ && body_->gradient != nullptr; }
   void release_grad() const { body_->release_grad(); }
 
@@ -76,15 +80,15 @@ class Tensor {
   /// A copy of the numbers on the host, dense.
   std::vector<T> host() const { return fetch<T>(data()); }
   std::vector<gradient_type> host_grad() const { return fetch<gradient_type>(grad()); }
+  /// Take these numbers; a file that it came from is forgotten.
   void assign(std::span<const T> host) const {
     check(host.size() == shape_.size() && contiguous(), "Tensor: ", host.size(), " numbers do not fill ", shape_);
+    body_->own();
     device().upload(data(), host.data(), host.size() * sizeof(T));
   }
 
   /// A result's gradient as a tensor of its own (for GEMM). The tensor shares and keeps the storage.
-  static Tensor alias_gradient(const Tensor& of)
-    requires(std::same_as<T, gradient_type>)
-  {
+  static Tensor alias_gradient(const Tensor& of) requires(std::same_as<T, gradient_type>) {
     Tensor g(of.device(), {of.rows(), of.cols()});
     g.body_->memory = of.grad();
     g.body_->borrowed = true;
@@ -96,7 +100,10 @@ class Tensor {
   /// The file that it came from, or null.
   const Stored* stored() const { return body_ ? body_->origin.get() : nullptr; }
   /// Take another file's numbers. Throws nothing: whoever binds has compared the shapes.
-  void bind(const Stored& from) const { body_->origin = std::make_shared<Stored>(from); }
+  void bind(const Stored& from) const {
+    body_->release_value();
+    body_->origin = std::make_shared<Stored>(from);
+  }
   /// Give the memory back where a file can bring the numbers again (after packing a frozen weight).
   void evict() const {
     if (body_) body_->evict();
@@ -110,7 +117,8 @@ class Tensor {
       device().download(v.data(), from, v.size() * sizeof(V));
     } else {
       const std::size_t n = std::size_t(cols());
-      for (int r = 0; r < rows(); ++r) device().download(v.data() + std::size_t(r) * n, from + r * stride_, n * sizeof(V));
+      for (int r = 0; r < rows(); ++r)
+        device().download(v.data() + std::size_t(r) * n, from + r * stride_, n * sizeof(V));
     }
     return v;
   }
@@ -141,6 +149,10 @@ class Tensor {
         borrowed = true;
         return;
       }
+      load();
+    }
+    /// Memory of its own, with the file's numbers where there is one.
+    void load() {
       memory = static_cast<T*>(device->allocate(size * sizeof(T)));
       if (!origin) return;
       if constexpr (B::on_host) {
@@ -151,6 +163,16 @@ class Tensor {
         device->upload(memory, staging.data(), size * sizeof(T));
       }
       if (origin->evict) origin->evict();
+    }
+    void drop_view() {
+      if (origin && borrowed) release_value();
+    }
+    /// About to be written: no file can bring these numbers again.
+    void own() {
+      if (!origin) return;
+      drop_view();
+      if (!memory) load();
+      origin.reset();
     }
     void release_value() {
       if (memory && !borrowed) device->release(memory, size * sizeof(T));
