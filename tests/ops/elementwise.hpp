@@ -1,0 +1,171 @@
+#pragma once
+#include <anser/ops/elementwise.hpp>
+
+#include "../gradient.hpp"
+
+namespace anser::test {
+
+template <class F>
+std::vector<double> each(const std::vector<double>& x, F f) {
+  std::vector<double> y;
+  for (double v : x) y.push_back(f(v));
+  return y;
+}
+
+BOOST_AUTO_TEST_SUITE(elementwise_hpp)
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(functions_of_one_number, B, Backends) {
+  const std::vector<Input> in{input({3, 7}, 1)};
+  const auto& x = in[0].values;
+  auto check_function = [&](auto f, auto truth) {
+    check_op<B>(
+        in, [f]<class D>(const Context<D>& cx, const Inputs<D>& v) { return map<typename D::real>(cx, v[0], f); },
+        each(x, truth));
+  };
+  check_function(function::Identity{}, [](double v) { return v; });
+  check_function(function::Scale{-2.5}, [](double v) { return -2.5 * v; });
+  check_function(function::Sigmoid{}, [](double v) { return 1 / (1 + std::exp(-v)); });
+  check_function(function::Relu{}, [](double v) { return v > 0 ? v : 0; });
+  check_function(function::GeluNew{}, [](double v) {
+    return 0.5 * v * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (v + 0.044715 * std::pow(v, 3))));
+  });
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(extreme_numbers_stay_finite, B, Backends) {
+  const Context<B> cx{device<B>()};
+  const auto x = tensor<B>(cx.device, {1, 4}, {-1000, -80, 80, 1000});
+  check_near(doubles(sigmoid(cx, x).host()), {0, std::exp(-80), 1, 1}, 1e-6, "sigmoid");
+  check_near(doubles(map<typename B::real>(cx, x, function::GeluNew{}).host()), {0, 0, 80, 1000}, 1e-6, "gelu");
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(sums, B, Backends) {
+  const std::vector<Input> in{input({3, 5}, 2), input({3, 5}, 3)};
+  std::vector<double> expected, twice;
+  for (std::size_t i = 0; i < 15; ++i) expected.push_back(in[0].values[i] - 1.5 * in[1].values[i]);
+  check_op<B>(
+      in, []<class D>(const Context<D>& cx, const Inputs<D>& x) { return add(cx, x[0], x[1], -1.5); }, expected);
+  check_op<B>(
+      {in[0]}, []<class D>(const Context<D>& cx, const Inputs<D>& x) { return add(cx, x[0], x[0], 2); },
+      each(in[0].values, [](double v) { return 3 * v; }));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(views_of_wider_tensors, B, Backends) {
+  const std::vector<Input> in{input({4, 6}, 4), input({2, 9}, 5)};
+  const auto a = part(in[0].values, 6, 1, 2, 2, 3), b = part(in[1].values, 9, 0, 2, 5, 3);
+  std::vector<double> expected;
+  for (std::size_t i = 0; i < a.size(); ++i) expected.push_back((a[i] + b[i]) * b[i]);
+  check_op<B>(
+      in,
+      []<class D>(const Context<D>& cx, const Inputs<D>& x) {
+        const auto u = x[0].slice(1, 2).columns(2, 3), v = x[1].columns(5, 3);
+        return multiply(cx, add(cx, u, v), v);
+      },
+      expected);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(products, B, Backends) {
+  const std::vector<Input> in{input({3, 4}, 6), input({3, 4}, 7), input({3, 1}, 8)};
+  std::vector<double> number, column;
+  for (std::size_t i = 0; i < 12; ++i) {
+    number.push_back(in[0].values[i] * in[1].values[i]);
+    column.push_back(in[0].values[i] * in[2].values[i / 4]);
+  }
+  check_op<B>(
+      {in[0], in[1]}, []<class D>(const Context<D>& cx, const Inputs<D>& x) { return multiply(cx, x[0], x[1]); },
+      number);
+  check_op<B>(
+      {in[0], in[2]}, []<class D>(const Context<D>& cx, const Inputs<D>& x) { return multiply(cx, x[0], x[1]); },
+      column);
+  check_op<B>(
+      {in[0]}, []<class D>(const Context<D>& cx, const Inputs<D>& x) { return multiply(cx, x[0], x[0]); },
+      each(in[0].values, [](double v) { return v * v; }));
+  // a single column is multiplied number by number
+  check_op<B>(
+      {in[2], in[2]}, []<class D>(const Context<D>& cx, const Inputs<D>& x) { return multiply(cx, x[0], x[1]); },
+      each(in[2].values, [](double v) { return v * v; }));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(scales_and_totals, B, Backends) {
+  const std::vector<Input> in{input({5, 3}, 9)};
+  double total = 0;
+  for (double v : in[0].values) total += v;
+  check_op<B>(in, []<class D>(const Context<D>& cx, const Inputs<D>& x) { return sum(cx, scale(cx, x[0], 0.25)); },
+              {total / 4});
+  check_op<B>(
+      in, []<class D>(const Context<D>& cx, const Inputs<D>& x) { return sigmoid(cx, x[0]); },
+      each(in[0].values, [](double v) { return 1 / (1 + std::exp(-v)); }));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_sum_in_place, B, Backends) {
+  const Context<B> cx{device<B>()};
+  const auto wide = tensor<B>(cx.device, {2, 5}, std::vector<double>(10, 1.0));
+  const auto b = tensor<B>(cx.device, {2, 3}, numbers(6, 10));
+  accumulate(cx, wide.columns(1, 3), b);
+  const auto n = numbers(6, 10);
+  check_near(doubles(wide.host()), {1, 1 + n[0], 1 + n[1], 1 + n[2], 1, 1, 1 + n[3], 1 + n[4], 1 + n[5], 1}, 1e-7,
+             "accumulate");
+  Tape tape;
+  BOOST_CHECK_EXCEPTION(accumulate(Context<B>{cx.device, &tape}, b, b), Error, says("accumulate"));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(dropout_is_what_the_random_numbers_say, B, Backends) {
+  const Random random{7, 3};
+  const std::vector<Input> in{input({4, 6}, 11)};
+  std::vector<double> expected;
+  for (std::size_t i = 0; i < 24; ++i) expected.push_back(random.uniform(i) >= 0.25f ? in[0].values[i] / 0.75 : 0);
+  // Its gradient is checked too: the same draws backward.
+  check_op<B>(
+      in, [=]<class D>(const Context<D>& cx, const Inputs<D>& x) { return dropout(cx, x[0], 0.25f, random); },
+      expected);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(dropout_keeps_the_mean, B, Backends) {
+  const Context<B> cx{device<B>()};
+  const int n = 100000;
+  const auto y = doubles(dropout(cx, tensor<B>(cx.device, {1, n}, std::vector<double>(n, 1.0)), 0.3f, {1, 2}).host());
+  double mean = 0;
+  int zeros = 0;
+  for (double v : y) {
+    mean += v / n;
+    zeros += v == 0;
+  }
+  BOOST_TEST(std::fabs(mean - 1) < 0.01);
+  BOOST_TEST(std::fabs(double(zeros) / n - 0.3) < 0.01);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(dropout_of_nothing_is_the_same_tensor, B, Backends) {
+  const Context<B> cx{device<B>()};
+  const auto x = tensor<B>(cx.device, {2, 2}, numbers(4, 1));
+  BOOST_TEST(dropout(cx, x, 0, {}).same_storage(x));
+  BOOST_CHECK_EXCEPTION(dropout(cx, x, 1, {}), Error, says("a rate of 1 is not in [0, 1)"));
+  BOOST_CHECK_EXCEPTION(dropout(cx, x, -0.5f, {}), Error, says("dropout: a rate of -0.5"));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(casts, B, Backends) {
+  const Context<B> cx{device<B>()};
+  const auto x = tensor<B>(cx.device, {2, 3}, {1, -2, 0.5, 1.00390625, 3, 0.125});  // the fourth is between two bf16
+  BOOST_TEST(cast<typename B::real>(cx, x).same_storage(x));
+  if constexpr (std::is_same_v<typename B::real, float>)
+    check_near(doubles(cast<bf16>(cx, x).host()), {1, -2, 0.5, 1, 3, 0.125}, 0, "bf16");
+  // dense, whatever the gradient's tensor is part of
+  Tape tape;
+  const Context<B> taped{cx.device, &tape};
+  const auto wide = tensor<B>(cx.device, {2, 4}, numbers(8, 1), true);
+  const auto y = wide.columns(1, 2);
+  tape.backward<B>(sum(taped, scale(taped, y, 3)));
+  using E = typename B::element;
+  check_near(doubles(gradient_as<E>(y).host()), {3, 3, 3, 3}, 0, "the gradient as a tensor");
+  check_near(doubles(wide.host_grad()), {0, 3, 3, 0, 0, 3, 3, 0}, 0, "the gradient of the whole");
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(sizes_that_differ, B, Backends) {
+  const Context<B> cx{device<B>()};
+  const auto a = tensor<B>(cx.device, {2, 3}, numbers(6, 1)), b = tensor<B>(cx.device, {3, 2}, numbers(6, 1));
+  BOOST_CHECK_EXCEPTION(add(cx, a, b), Error, says("add: [2, 3] and [3, 2] differ"));
+  BOOST_CHECK_EXCEPTION(multiply(cx, a, b), Error, says("multiply: [2, 3] and [3, 2] differ"));
+  BOOST_CHECK_EXCEPTION(sum(cx, a.columns(0, 2)), Error, says("sum: a view of columns"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace anser::test
