@@ -40,10 +40,11 @@ Tensor<B, T> repeat_rows(const Context<B>& cx, const Tensor<B, T>& x, int times)
   const int n = x.cols();
   auto y = cx.template result<T>({x.rows() * times, n}, x);
   run(cx.device, y.rows(), std::size_t(n), kernel::RepeatRows<T>{x.matrix(), y.matrix(), times, n});
-  if constexpr (std::is_same_v<T, typename B::real>)
+  using R = typename B::real;
+  if constexpr (std::is_same_v<typename Tensor<B, T>::gradient_type, R> && !std::is_integral_v<T>)
     cx.remember(y, [x, y, times, n] {
       run(y.device(), x.rows(), std::size_t(n * times),
-          kernel::RepeatRowsBackward<T>{y.grad_matrix(), x.grad_matrix(), times, n});
+          kernel::RepeatRowsBackward<R>{y.grad_matrix(), x.grad_matrix(), times, n});
     });
   return y;
 }
