@@ -79,8 +79,8 @@ struct AttentionView {
   int examples = 1, heads = 1;
   int keys = 0;        // per example
   int key_rows = 0;    // rows of k and v from one example to the next; 0: keys
-  Real<B> bias;        // relative_bias, or undefined
-  Index<B> mask;       // [examples, keys], 0 hides a key; or undefined
+  Real<B> bias{};      // relative_bias, or undefined
+  Index<B> mask{};     // [examples, keys], 0 hides a key; or undefined
   bool causal = false;
 };
 

@@ -120,9 +120,9 @@ struct TopKOptions {
   int k = 2;
   double scale = 1;      // of the logits
   double eps = 1e-6;     // beside the sum of the kept weights (PHATGOOSE's)
-  Real<B> statistics;    // [rows, 2]: scores were taken on raw rows, standardise them after the fact
-  Real<B> row_sum;       // [candidates]: sums of the score rows, where rounding keeps them from being 0
-  Index<B> candidate;    // [candidates]: the experts that the columns stand for; undefined: 0, 1, 2, ...
+  Real<B> statistics{};  // [rows, 2]: scores were taken on raw rows, standardise them after the fact
+  Real<B> row_sum{};     // [candidates]: sums of the score rows, where rounding keeps them from being 0
+  Index<B> candidate{};  // [candidates]: the experts that the columns stand for; undefined: 0, 1, 2, ...
 };
 
 /// Sparse routing weights: softmax over the columns of scores [rows, candidates], the k largest kept and divided by
