@@ -12,8 +12,6 @@ target_link_libraries(anser INTERFACE
 target_compile_options(anser INTERFACE $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>)
 # Loops marked ANSER_SIMD are vectorised by this alone; threads need OpenMP proper.
 target_compile_options(anser INTERFACE $<$<COMPILE_LANG_AND_ID:CXX,GNU,Clang,AppleClang>:-fopenmp-simd>)
-# Kernels call std::bit_cast, std::array and std::min, which are constexpr but not marked for the device.
-target_compile_options(anser INTERFACE $<$<COMPILE_LANG_AND_ID:CUDA,NVIDIA>:--expt-relaxed-constexpr>)
 if(ANSER_OPENMP_FOUND)
   target_link_libraries(anser INTERFACE OpenMP::OpenMP_CXX)
   # Inline functions must be the same ones in files that nvcc compiles.
