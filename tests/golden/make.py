@@ -1,0 +1,32 @@
+"""Makes the golden files: `python make.py` (requirements.txt), `python make.py v5` (requirements-5.txt)."""
+
+import sys
+
+sys.dont_write_bytecode = True
+
+import torch
+import transformers
+
+
+def main():
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    transformers.logging.set_verbosity_error()
+    import models
+
+    wanted = sys.argv[1:]
+    if wanted == ["v5"]:
+        assert transformers.__version__.startswith("5."), "v5 is made with requirements-5.txt"
+        return models.make_v5()
+    assert transformers.__version__.startswith("4."), "all but v5 is made with requirements.txt"
+    import lora
+    import pools
+
+    steps = {name: lambda name=name: models.make_case(name) for name in models.CASES}
+    steps |= {"formats": models.make_formats, "lora": lora.make_all, "pool": pools.make_all}
+    for name in wanted or steps:
+        steps[name]()
+
+
+if __name__ == "__main__":
+    main()
