@@ -3,6 +3,7 @@
 #include <new>
 
 #include "cpu.hpp"
+#include "cpu_attention-inl.hpp"
 #include "cpu_gemm-inl.hpp"
 
 namespace anser {

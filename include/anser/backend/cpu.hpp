@@ -10,6 +10,7 @@
 #endif
 
 #include "../core/error.hpp"
+#include "cpu_attention.hpp"
 #include "cpu_gemm.hpp"
 
 namespace anser {
@@ -61,6 +62,13 @@ class Cpu {
     return cpu::pack<T>(blocks, rows, k);
   }
   void gemm(const Packed& w, Matrix<const T> x, int m, Matrix<real> y) { cpu::multiply<T>(w, x, m, y); }
+
+  void attend(const Attention<real, T>& a) { cpu::attend(a); }
+  void attend(const Attention<real, real>& a)
+    requires(!std::is_same_v<element, real>)
+  {
+    cpu::attend(a);
+  }
 
   /// Rows are spread over threads where together they are worth it; `work` is about the elements of a row.
   template <class K>

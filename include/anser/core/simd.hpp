@@ -1,0 +1,46 @@
+#pragma once
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "config.hpp"
+
+/// Elementary functions without branches, for loops marked ANSER_SIMD; those of the standard library stop such a loop
+/// from being vectorised. Errors are of the order of float's own rounding. Those of double are the standard ones.
+namespace anser::simd {
+
+/// e^x. Zero below -87.3, infinity above 88.3, where the result leaves the normal floats.
+inline float exp(float x) {
+  constexpr float shift = 0x1.8p23f;  // adding it leaves the nearest integer in the low bits
+  const float shifted = x * 1.44269504f + shift;
+  const float n = shifted - shift;
+  const float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;  // ln 2 in two parts; |r| <= ln 2 / 2
+  float p = 1.f / 5040;
+  p = p * r + 1.f / 720;
+  p = p * r + 1.f / 120;
+  p = p * r + 1.f / 24;
+  p = p * r + 1.f / 6;
+  p = p * r + 0.5f;
+  p = p * r * r + r + 1;
+  const std::uint32_t exponent = (std::bit_cast<std::uint32_t>(shifted) + 127u) << 23;
+  const float v = p * std::bit_cast<float>(exponent);
+  return x < -87.3f ? 0.f : x > 88.3f ? std::numeric_limits<float>::infinity() : v;
+}
+inline double exp(double x) { return std::exp(x); }
+
+/// 1 / (1 + e^-x)
+template <class T>
+T sigmoid(T x) {
+  return 1 / (1 + exp(-x));
+}
+
+inline float tanh(float x) {
+  const float s = x * x;
+  const float small = x * (1 + s * (-1.f / 3 + s * (2.f / 15 + s * (-17.f / 315))));  // elsewhere digits would cancel
+  const float large = 1 - 2 / (1 + exp(2 * x));
+  return s < 0.04f ? small : large;
+}
+inline double tanh(double x) { return std::tanh(x); }
+
+}  // namespace anser::simd
