@@ -303,7 +303,10 @@ ANSER_INLINE void write_expert(const std::string& directory, const LoraDescripti
   if (d.targets.excluded_pattern || !d.targets.excluded.empty())
     config["exclude_modules"] = detail::written_targets(d.targets.excluded, d.targets.excluded_pattern);
   if (!d.targets.layers.empty()) config["layers_to_transform"] = d.targets.layers;
-  if (!d.targets.layers_pattern.empty()) config["layers_pattern"] = d.targets.layers_pattern;
+  if (!d.targets.layers_pattern.empty()) {
+    config["layers_pattern"] = Object::array();
+    for (const Pattern& name : d.targets.layers_pattern) config["layers_pattern"].push_back(name.text());
+  }
   const std::string config_path = directory + "/adapter_config.json";
   std::error_code ignored;
   std::filesystem::remove(config_path, ignored);  // an older one would make a half-written directory look whole

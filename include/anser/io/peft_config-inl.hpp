@@ -51,17 +51,21 @@ inline bool says_nothing(const Json& v) {
   }
 }
 
+inline Pattern read_pattern(const Json& place, const std::string& text) {
+  try {
+    return Pattern(text);
+  } catch (const Error& e) {
+    fail(place.place(), ": ", e.what());
+  }
+}
+
 /// A field that is a list of endings, or one pattern for whole paths.
 inline void read_targets(const Json& json, std::vector<std::string>& endings, std::optional<Pattern>& pattern) {
   if (json.kind() != Json::Kind::text) {
     endings = json.texts();
     return;
   }
-  try {
-    pattern.emplace(json.text());
-  } catch (const Error& e) {
-    fail(json.place(), ": ", e.what());
-  }
+  pattern = read_pattern(json, json.text());
 }
 
 inline Targets read_targets(const Json& config, std::string_view key, std::vector<std::string> otherwise) {
@@ -198,11 +202,9 @@ ANSER_INLINE PeftConfig read_peft_config(const std::string& path, std::vector<st
     else
       c.targets.layers.push_back(layers->integer(-1, most));
     if (const auto names = json.find("layers_pattern")) {
-      if (names->kind() == Json::Kind::text)
-        c.targets.layers_pattern = {names->text()};
-      else
-        c.targets.layers_pattern = names->texts();
-      std::erase(c.targets.layers_pattern, "");
+      const bool one = names->kind() == Json::Kind::text;
+      for (const std::string& name : one ? std::vector{names->text()} : names->texts())
+        if (!name.empty()) c.targets.layers_pattern.push_back(detail::read_pattern(*names, name));
     }
   }
   c.rank = int(json.integer("r", 1, detail::rank_limit, 8));

@@ -19,8 +19,8 @@ struct Targets {
   bool all = false;                   // instead of both: "all-linear", every linear but the head
   std::vector<std::string> excluded;  // endings
   std::optional<Pattern> excluded_pattern;
-  std::vector<std::int64_t> layers;         // only these layers, where any is named; endings only
-  std::vector<std::string> layers_pattern;  // what stands before a layer's number, "block"; empty: anything
+  std::vector<std::int64_t> layers;     // only these layers, where any is named; endings only
+  std::vector<Pattern> layers_pattern;  // what stands before a layer's number, "block"; empty: anything
 
   /// A comma list of endings ("q,v,wo"), "all-linear", or, with any character of regular expressions, a pattern.
   static Targets parse(std::string_view text) {
@@ -69,6 +69,12 @@ struct Targets {
       return path.size() == name.size() || path[path.size() - name.size() - 1] == '.';
     });
   }
+  /// Whether the end of the path, from after one of its dots, matches.
+  static bool stands_before(const Pattern& name, std::string_view path) {
+    for (std::size_t dot = path.find('.'); dot != path.npos; dot = path.find('.', dot + 1))
+      if (name.match(path.substr(dot + 1))) return true;
+    return false;
+  }
   /// The layer is the last number in "a.name.number.b" whose name fits.
   bool in_layers(std::string_view path) const {
     std::vector<std::string_view> parts;
@@ -77,12 +83,11 @@ struct Targets {
       parts.push_back(path.substr(from, dot - from));
       from = dot + 1;
     }
-    const auto numbered = [&](const std::string* name) {
+    const auto numbered = [&](const Pattern* name) {
       for (std::size_t i = parts.size(); i-- > 2;) {
         const std::string_view n = parts[i];
         if (i + 1 == parts.size() || n.empty() || n.size() > 9 || n.find_first_not_of("0123456789") != n.npos) continue;
-        const auto before = path.substr(0, std::size_t(n.data() - path.data()) - 1);
-        if (name && !Pattern(".*\\.(?:" + *name + ')').match(before)) continue;
+        if (name && !stands_before(*name, path.substr(0, std::size_t(n.data() - path.data()) - 1))) continue;
         return std::optional<std::int64_t>(std::stoll(std::string(n)));
       }
       return std::optional<std::int64_t>();
