@@ -11,9 +11,9 @@ namespace anser {
 struct Generation {
   int max_new_tokens = 128;
   BeamOptions beam{.beams = 1};
-  std::optional<Sampling> sampling;  // instead of the most likely token; one beam only
+  std::optional<Sampling> sampling{};  // instead of the most likely token; one beam only
   std::uint64_t seed = 0;
-  std::function<void(int)> progress;  // told the number of steps done
+  std::function<void(int)> progress{};  // told the number of steps done
 
   void validate() const {
     check(max_new_tokens >= 1, "generate: --max-new-tokens is ", max_new_tokens, "; at least 1");
