@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -35,7 +36,9 @@ def write(path, tensors, info):
     """`path`.safetensors and `path`.json; f64 results are rounded to f32 here and nowhere else."""
     rounded = {k: (v.float() if v.is_floating_point() else v).detach().contiguous().clone() for k, v in tensors.items()}
     save_file(rounded, f"{path}.safetensors")
-    Path(f"{path}.json").write_text(json.dumps(info | {"versions": versions()}, indent=1) + "\n")
+    text = json.dumps(info | {"versions": versions()}, indent=1)
+    text = re.sub(r"\[[^\[\]{}]*\]", lambda flat: re.sub(r"\s+", " ", flat[0]), text)  # a flat list is one line
+    Path(f"{path}.json").write_text(text + "\n")
 
 
 def ids(generator, *shape):
