@@ -34,6 +34,14 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(gated_gelu_of_two_halves, B, Backends) {
       expected);
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(long_rows, B, Backends) {
+  const std::vector<Input> in{input({3, 67}, 5), input({3, 67}, 6)};
+  std::vector<double> expected;
+  for (std::size_t i = 0; i < 3 * 67; ++i) expected.push_back(gelu_new(in[0].values[i]) * in[1].values[i]);
+  check_op<B>(
+      in, []<class D>(const Context<D>& cx, const Inputs<D>& x) { return gated_gelu(cx, x[0], x[1]); }, expected);
+}
+
 // Where only one of the two learns, the other stays without a gradient.
 BOOST_AUTO_TEST_CASE_TEMPLATE(one_side_frozen, B, Backends) {
   for (const bool gate_learns : {false, true}) {

@@ -112,12 +112,12 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(one_that_learns, B, Backends) {
   }
 }
 
-// Long rows, as the tuned forms have loops for whole vectors, tails and blocks; forward only.
+// Long rows, as the tuned forms have loops for whole vectors, tails and blocks.
 BOOST_AUTO_TEST_CASE_TEMPLATE(long_rows, B, Backends) {
   for (auto [queries, keys, width] : {std::tuple{3, 70, 5}, {33, 65, 8}, {1, 131, 64}}) {
     const AttentionCase c{"long", 2, 2, queries, keys, width, true, true};
-    const std::vector<Input> in{frozen({2 * queries, 2 * width}, 1), frozen({2 * keys, 2 * width}, 2),
-                                frozen({2 * keys, 2 * width}, 3), frozen({2, queries + keys - 1}, 4)};
+    const std::vector<Input> in{input({2 * queries, 2 * width}, 1), input({2 * keys, 2 * width}, 2),
+                                input({2 * keys, 2 * width}, 3), input({2, queries + keys - 1}, 4)};
     auto q = in[0];
     for (double& x : q.values) x /= 16;  // scores of a few units
     check_op<B>(

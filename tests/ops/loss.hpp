@@ -44,6 +44,16 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(logits_in_a_wider_tensor, B, Backends) {
       losses(part(in[0].values, 9, 0, 2, 2, 5), {4, 1}, 0.2));
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_larger_vocabulary, B, Backends) {
+  const std::vector<Input> in{input({3, 131}, 3)};
+  check_op<B>(
+      in,
+      []<class D>(const Context<D>& cx, const Inputs<D>& x) {
+        return cross_entropy(cx, x[0], indices(cx.device, {130, -1, 64}), 0.1);
+      },
+      losses(in[0].values, {130, -1, 64}, 0.1));
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(one_row_and_one_word, B, Backends) {
   check_op<B>({{{1, 1}, {0.75}}},
               []<class D>(const Context<D>& cx, const Inputs<D>& x) {

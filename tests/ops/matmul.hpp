@@ -8,7 +8,7 @@ namespace anser::test {
 BOOST_AUTO_TEST_SUITE(matmul_hpp)
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(x_times_w_transposed, B, Backends) {
-  for (auto [m, n, k] : {std::tuple{5, 3, 7}, {1, 4, 9}, {3, 1, 1}, {1, 1, 5}}) {
+  for (auto [m, n, k] : {std::tuple{5, 3, 7}, {1, 4, 9}, {3, 1, 1}, {1, 1, 5}, {17, 33, 65}, {1, 70, 129}}) {
     const std::vector<Input> in{input({m, k}, 1), input({n, k}, 2)};
     check_op<B>(
         in,

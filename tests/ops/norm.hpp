@@ -30,7 +30,7 @@ inline std::vector<double> rms_normed(const std::vector<double>& x, const std::v
 BOOST_AUTO_TEST_SUITE(norm_hpp)
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(rms, B, Backends) {
-  for (auto [rows, n] : {std::pair{4, 7}, {1, 5}, {3, 1}, {6, 2}}) {
+  for (auto [rows, n] : {std::pair{4, 7}, {1, 5}, {3, 1}, {6, 2}, {3, 131}}) {
     const std::vector<Input> in{input({rows, n}, 1), input({n}, 2)};
     check_op<B>(
         in, []<class D>(const Context<D>& cx, const Inputs<D>& x) { return rms_norm(cx, x[0], x[1], 0.01); },
@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(rows_of_zeros_stay_zeros, B, Backends) {
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(mean_nothing_and_variance_one, B, Backends) {
-  for (auto [rows, n] : {std::pair{4, 7}, {1, 6}, {3, 2}}) {
+  for (auto [rows, n] : {std::pair{4, 7}, {1, 6}, {3, 2}, {3, 131}}) {
     const std::vector<Input> in{input({rows, n}, 5)};
     check_op<B>(
         in, []<class D>(const Context<D>& cx, const Inputs<D>& x) { return standardise(cx, x[0], 1e-3); },

@@ -49,7 +49,8 @@ inline std::vector<double> distinct_scores(int rows, int n, std::uint64_t stream
 BOOST_AUTO_TEST_SUITE(top_k_hpp)
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(weights_experts_and_gradients, B, Backends) {
-  for (auto [rows, n, k] : {std::tuple{3, 9, 2}, {1, 5, 1}, {4, 6, 3}, {2, 4, 4}, {2, 3, 7}, {3, 1, 1}})
+  for (auto [rows, n, k] :
+       {std::tuple{3, 9, 2}, {1, 5, 1}, {4, 6, 3}, {2, 4, 4}, {2, 3, 7}, {3, 1, 1}, {3, 166, 2}, {2, 75, 5}})
     for (const double eps : {1e-6, 0.125}) {
       const std::vector<Input> in{{{rows, n}, distinct_scores(rows, n, 1)}};
       const int keep = std::min(k, n);
