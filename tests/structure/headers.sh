@@ -1,36 +1,44 @@
 #!/bin/sh
-# Every header compiles alone: headers.sh <include folder> <options file> <C++ compiler> [<nvcc>]
-# Headers that include CUDA's own are given to nvcc, and left out where there is none.
+# Every header compiles alone: headers.sh <include folder> <options file> <C++ compiler> [<CUDA's include folder> <nvcc>]
+# Headers are read as users of anser::compiled read them, without the bodies of x-inl.hpp, which are compiled alone too.
+# What includes CUDA needs its include folder, and kernels (backend/cuda*-inl.hpp) need nvcc; without, they are left out.
 set -u
-include=$1 options=$2 cxx=$3 nvcc=${4:-}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$include" || exit 1
+include=$1 options=$2 cxx=$3 cuda=${4:-} nvcc=${5:-}
+work=$PWD/headers  # a lasting place, since ccache remembers by name what did not change
+mkdir -p "$work" && rm -f "$work/problems" && cd "$include" || exit 1
 
 find anser -name '*.hpp' | sort > "$work/all"
-xargs grep -lE '# *include *<(cuda|cublas)' < "$work/all" > "$work/cuda"
-# What includes such a header needs CUDA too.
-while read -r header; do
-  grep -v -x -F -f "$work/cuda" "$work/all" | xargs grep -lE "# *include *[\"<]([^\">]*/)?$(basename "$header")[\">]"
-done < "$work/cuda" | sort -u > "$work/more"
-sort -u "$work/cuda" "$work/more" > "$work/nvcc"
-grep -v -x -F -f "$work/nvcc" "$work/all" > "$work/host"
+grep -E '(^|/)cuda[^/]*\.hpp$' "$work/all" > "$work/cuda"
+grep -E -- '-inl\.hpp$' "$work/cuda" > "$work/kernels"
+if [ -n "$cuda" ]; then
+  grep -v -x -F -f "$work/kernels" "$work/all" > "$work/host"
+else
+  echo "headers: left out, for want of CUDA: $(tr '\n' ' ' < "$work/cuda")"
+  grep -v -x -F -f "$work/cuda" "$work/all" > "$work/host"
+fi
+set -- $(command -v ccache) "$cxx" $(cat "$options") ${cuda:+-isystem "$cuda"} -O0 -Wall -Wextra -Wpedantic -Wshadow -Werror
 
 xargs -P 2 -I{} sh -c '
-  "$0" "@$1" -Wall -Wextra -Wpedantic -Wshadow -Werror -fsyntax-only -x c++ -include "$2" /dev/null > "$3.$$" 2>&1 ||
-    { echo "does not compile alone: $2"; head -n 12 "$3.$$"; }
-' "$cxx" "$options" {} "$work/out" < "$work/host" > "$work/problems"
+  header=$1 work=$2
+  shift 2
+  case $header in *-inl.hpp) ;; *) set -- "$@" -DANSER_COMPILED ;; esac
+  source=$work/$(printf "%s" "$header" | tr / .).cpp
+  printf "#include <%s>\n" "$header" > "$source"
+  output=$("$@" -c -o "${source%.cpp}.o" "$source" 2>&1) ||
+    printf "does not compile alone: %s\n%s\n" "$header" "$(printf "%s\n" "$output" | head -n 12)" >> "$work/problems"
+' sh {} "$work" "$@" < "$work/host"
 
 if [ -n "$nvcc" ]; then
   while read -r header; do
     printf '#include <%s>\n' "$header" > "$work/alone.cu"
-    "$nvcc" -std=c++20 --expt-relaxed-constexpr -DANSER_COMPILED -I "$include" -arch=sm_80 -cuda -o "$work/alone.ii" "$work/alone.cu" \
-      > "$work/out" 2>&1 || { echo "does not compile alone: $header"; head -n 12 "$work/out"; } >> "$work/problems"
-  done < "$work/nvcc"
-else
-  echo "left out, for want of nvcc: $(wc -l < "$work/nvcc") headers"
+    "$nvcc" -std=c++20 --expt-relaxed-constexpr -DANSER_COMPILED -I . -cuda -o "$work/alone.ii" "$work/alone.cu" \
+      > "$work/output" 2>&1 ||
+      { echo "does not compile alone: $header"; head -n 12 "$work/output"; } >> "$work/problems"
+  done < "$work/kernels"
 fi
 
-cat "$work/problems"
-echo "headers: $(wc -l < "$work/host") with $(basename "$cxx"), $(wc -l < "$work/nvcc") with nvcc"
-test ! -s "$work/problems"
+if [ -s "$work/problems" ]; then
+  cat "$work/problems"
+  exit 1
+fi
+echo "headers: ok, $(wc -l < "$work/host") of $(wc -l < "$work/all") with $(basename "$cxx")"
