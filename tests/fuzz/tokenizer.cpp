@@ -12,6 +12,8 @@ using anser::Error, anser::Tokenizer, vocabularies::Folder, vocabularies::Small;
 
 namespace {
 
+using namespace std::string_literals;
+
 /// ANSER_FUZZ_ROUNDS multiplies the numbers of mutants; ANSER_FUZZ_SEED changes them.
 int rounds() {
   const char* given = std::getenv("ANSER_FUZZ_ROUNDS");
@@ -31,8 +33,8 @@ void attempt(const Folder& folder, const char* name, const std::string& bytes, O
   const auto path = folder.path / name;
   vocabularies::write(path, bytes);
   static const std::string texts[] = {"The capital of Norway is Oslo.",
-                                      "caf\u00e9 \u2460\u0301 \ufb01 <extra_id_0> x</s>",
-                                      std::string("a\0b\x01\xff\r\n\u3000 {", 14), std::string(300, 'a')};
+                                      "caf\u00e9 \u2460\u0301 \ufb01 <extra_id_0> x</s>", "a\0b\x01\xff\r\n\u3000 {"s,
+                                      std::string(300, 'a')};
   try {
     const Tokenizer t = Tokenizer::load(path);
     for (const std::string& text : texts) {
@@ -86,10 +88,10 @@ BOOST_AUTO_TEST_CASE(spiece_models) {
   attempt(folder, "spiece.model", model, outcome);
   BOOST_TEST(outcome.loaded == 1);
   const std::size_t pieces = model.find("examples") == std::string::npos ? 6000 : model.find("examples");
-  for (int i = 0; i < 1000 * rounds(); ++i) attempt(folder, "spiece.model", mutate(model, random, 0, pieces), outcome);
-  for (int i = 0; i < 1000 * rounds(); ++i)
+  for (int i = 0; i < 700 * rounds(); ++i) attempt(folder, "spiece.model", mutate(model, random, 0, pieces), outcome);
+  for (int i = 0; i < 700 * rounds(); ++i)
     attempt(folder, "spiece.model", mutate(model, random, pieces, model.size()), outcome);
-  for (int i = 0; i < 200 * rounds(); ++i) attempt(folder, "spiece.model", mutate(big, random, 0, big.size()), outcome);
+  for (int i = 0; i < 100 * rounds(); ++i) attempt(folder, "spiece.model", mutate(big, random, 0, big.size()), outcome);
   BOOST_TEST_MESSAGE("spiece.model: " << outcome.loaded << " loaded, " << outcome.refused << " refused");
   BOOST_TEST(outcome.loaded > 10);
   BOOST_TEST(outcome.refused > 100);
@@ -109,13 +111,13 @@ BOOST_AUTO_TEST_CASE(tokenizer_json) {
   const std::string whole = file.dump();
   attempt(folder, "tokenizer.json", whole, outcome);
   BOOST_TEST(outcome.loaded == 1);
-  for (int i = 0; i < 1500 * rounds(); ++i)
+  for (int i = 0; i < 1000 * rounds(); ++i)
     attempt(folder, "tokenizer.json", mutate(whole, random, 0, whole.size()), outcome);
   BOOST_TEST_MESSAGE("tokenizer.json: " << outcome.loaded << " loaded, " << outcome.refused << " refused");
 
   // The character map behind sound base64: the trie itself is hit.
   const std::string map = small_charsmap();
-  for (int i = 0; i < 1500 * rounds(); ++i) {
+  for (int i = 0; i < 1000 * rounds(); ++i) {
     file["normalizer"]["precompiled_charsmap"] = vocabularies::base64(mutate(map, random, 0, map.size()));
     attempt(folder, "tokenizer.json", file.dump(), outcome);
   }

@@ -41,7 +41,9 @@ json golden(const char* name) {
 
 /// Every golden text against one column of texts.json: ids, and both decodings.
 void compare_texts(const Tokenizer& t, const char* column) {
-  for (const json& row : golden("texts.json")["texts"]) {
+  const json texts = golden("texts.json")["texts"];
+  BOOST_TEST(texts.size() == 70u);
+  for (const json& row : texts) {
     const auto text = row["input"].get<std::string>();
     const json& expected = row[column];
     const auto ids = expected["ids"].get<Ids>();

@@ -162,13 +162,16 @@ class SpieceVocabulary : public Tokenizer::Vocabulary {
       for (std::size_t at = 0; (at = text.find(space, at)) != std::string::npos;) text.replace(at, space.size(), " ");
       text = prefix_ + text;
     }
+    bool lone_prefix = false;  // the prefix stands alone before a special token, where it says nothing
     for (const AddedTokens::Part& part : added_.split(text, python_space)) {
-      if (part.id >= 0)
-        ids.push_back(part.id);
-      else
+      if (part.id < 0) {
         append_text(part.text, ids);
+        continue;
+      }
+      lone_prefix |= ids.size() == 1 && piece(ids[0]) == space && is_special(part.id);
+      ids.push_back(part.id);
     }
-    if (!legacy_ && ids.size() > 1 && is_special(ids[1]) && piece(ids[0]) == space) ids.erase(ids.begin());
+    if (!legacy_ && lone_prefix) ids.erase(ids.begin());
     if (add_eos && (ids.empty() || ids.back() != eos)) ids.push_back(eos);
     return ids;
   }
