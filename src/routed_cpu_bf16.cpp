@@ -4,4 +4,4 @@
 namespace anser {
 ANSER_T5_INSTANCES(extern, Cpu<bf16>)
 ANSER_ROUTED_INSTANCES(, Cpu<bf16>)
-}
+}  // namespace anser

@@ -4,4 +4,4 @@
 namespace anser {
 ANSER_T5_INSTANCES(extern, Cpu<float>)
 ANSER_ROUTED_INSTANCES(, Cpu<float>)
-}
+}  // namespace anser

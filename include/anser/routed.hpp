@@ -9,15 +9,18 @@
 namespace anser {
 namespace detail {
 template <class M, class R, class B>
-concept composable = requires(const typename M::template On<B>& m, const typename R::template On<B>& r, const Context<B>& cx,
-                              const Host<B>& host, const Tensor<B>& x, const Batch<B>& b) {
+concept composable = requires(const typename M::template On<B>& m, const typename R::template On<B>& r,
+                              const Context<B>& cx, const Host<B>& host, const Tensor<B>& x, const Batch<B>& b) {
   m.forward(cx, host, x, r.route(cx, x, b));
 };
 template <class On>
-concept loads = requires(On& m, const Site& site, std::span<const Expert> experts) { m.load(site, experts); };
+concept loads = requires(On& m, const Site& site, std::span<const Expert> experts) {
+  m.load(site, experts);
+};
 }  // namespace detail
 
-/// Where host, module and router meet. What the router returns decides whether outputs are mixed or parameters averaged.
+/// Where host, module and router meet. What the router returns decides whether outputs are mixed or parameters
+/// averaged.
 template <Backend B, class Module, class R>
 class Routed final : public SiteExperts<B> {
   static_assert(explain_router<R>());
@@ -39,8 +42,8 @@ class Routed final : public SiteExperts<B> {
     if (batch.trace && routing.expert) {
       const int times = x.rows() / routing.expert.rows();
       const Context<B> untaped{cx.device};
-      batch.trace->push_back(
-          {site_, batch.step, repeat_rows(untaped, routing.expert, times), repeat_rows(untaped, routing.weight, times)});
+      batch.trace->push_back({site_, batch.step, repeat_rows(untaped, routing.expert, times),
+                              repeat_rows(untaped, routing.weight, times)});
     }
     return module_.forward(cx, host, x, routing);
   }

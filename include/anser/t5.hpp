@@ -50,7 +50,9 @@ class T5 {
   }
 
   /// The answer to one text; for several, each of its own.
-  std::string generate(const std::string& text, const Generation& o = {}) const { return generate(std::vector{text}, o)[0]; }
+  std::string generate(const std::string& text, const Generation& o = {}) const {
+    return generate(std::vector{text}, o)[0];
+  }
   std::vector<std::string> generate(const std::vector<std::string>& texts, const Generation& o = {}) const {
     auto session = model_->encode({model_->device()}, tokens(texts));
     std::vector<std::string> out;

@@ -14,7 +14,7 @@ namespace anser {
 
 /// Low-rank correction of a frozen linear: y = W x + s B A x, s = alpha / rank (Hu et al. 2021).
 struct Lora {
-  int rank = 16;       // of experts that are created; loaded ones bring their own
+  int rank = 16;  // of experts that are created; loaded ones bring their own
   double alpha = 16;
   template <Backend B>
   struct On;
@@ -41,8 +41,8 @@ struct Lora::On {
       }
       check(a && b, e.origin, ": ", site.name, " has only one of lora_A and lora_B");
       const int rank = a->shape.rows();
-      check(a->shape == Shape{rank, site.in} && b->shape == Shape{site.out, rank}, e.origin, ": ", site.name,
-            " is [", site.out, ", ", site.in, "] in this model; lora_A ", a->shape, " and lora_B ", b->shape,
+      check(a->shape == Shape{rank, site.in} && b->shape == Shape{site.out, rank}, e.origin, ": ", site.name, " is [",
+            site.out, ", ", site.in, "] in this model; lora_A ", a->shape, " and lora_B ", b->shape,
             " belong to another one");
       experts->add(Real<B>(*device, *a), Real<B>(*device, *b), e.scale(site.name, rank));
     }
@@ -56,8 +56,8 @@ struct Lora::On {
       const Random draw = random.fork(names.size());
       for (std::size_t i = 0; i < a.size(); ++i) a[i] = typename B::real(0.01f * draw.normal(i));
       const std::vector<typename B::real> b(std::size_t(options.rank) * std::size_t(site.out));
-      experts->add(Real<B>(*device, {options.rank, site.in}, a, true), Real<B>(*device, {site.out, options.rank}, b, true),
-                   options.alpha / options.rank);
+      experts->add(Real<B>(*device, {options.rank, site.in}, a, true),
+                   Real<B>(*device, {site.out, options.rank}, b, true), options.alpha / options.rank);
     }
   }
 

@@ -69,8 +69,8 @@ struct CrossAttention {
     return kv.forward(cx, encoded, source);
   }
   /// x [examples * tokens, d_model]; beams of one example count as its tokens, so keys are never copied for them.
-  Real<B> forward(const Context<B>& cx, const Tensor<B>& x, const std::vector<Real<B>>& keys_values, const Batch<B>& batch,
-                  const Batch<B>& source) const {
+  Real<B> forward(const Context<B>& cx, const Tensor<B>& x, const std::vector<Real<B>>& keys_values,
+                  const Batch<B>& batch, const Batch<B>& source) const {
     const AttentionView<B> view{source.examples, heads, source.tokens, 0, {}, source.mask, false};
     const auto queries = q.forward(cx, x, batch)[0];
     return o.forward(cx, attention(cx, queries, keys_values[0], keys_values[1], view), batch)[0];

@@ -14,7 +14,9 @@ struct AnyVisitor {
 /// A layer names its parameters once, as Hugging Face names them: static visit(self, f) calls f(name, child) for each
 /// tensor and each layer below. Saving, loading, counting, freezing and optimising all read that one list.
 template <class L>
-concept Layer = requires(L& l, AnyVisitor v) { L::visit(l, v); };
+concept Layer = requires(L& l, AnyVisitor v) {
+  L::visit(l, v);
+};
 
 /// Calls leaf(name, tensor) for every tensor of a layer and of the layers below, with its dotted name.
 template <class L, class F>

@@ -118,8 +118,18 @@ class LinearGroup {
       int at = 0;
       for (const auto& m : members_) {
         const auto& w = m.linear.weight;
-        y.device().gemm(Gemm<E, R>{dy.columns(at, w.rows()).matrix(), w.matrix(), x.grad_matrix(), x.rows(), w.cols(),
-                                   w.rows(), false, false, 1, 1, {}, {}});
+        y.device().gemm(Gemm<E, R>{dy.columns(at, w.rows()).matrix(),
+                                   w.matrix(),
+                                   x.grad_matrix(),
+                                   x.rows(),
+                                   w.cols(),
+                                   w.rows(),
+                                   false,
+                                   false,
+                                   1,
+                                   1,
+                                   {},
+                                   {}});
         at += w.rows();
       }
     });

@@ -16,12 +16,12 @@ enum class SiteKind { linear, sublayer };
 /// One place where experts act: a linear, or a sub-layer's output.
 struct Site {
   SiteKind kind = SiteKind::linear;
-  std::string name;               // as Hugging Face names it: encoder.block.0.layer.0.SelfAttention.q
-  int index = 0;                  // counted over the model, encoder first
-  Stack stack = Stack::encoder;   // where it stands
-  Stack rows = Stack::encoder;    // whose tokens pass: the k and v of cross-attention read the encoder's
+  std::string name;              // as Hugging Face names it: encoder.block.0.layer.0.SelfAttention.q
+  int index = 0;                 // counted over the model, encoder first
+  Stack stack = Stack::encoder;  // where it stands
+  Stack rows = Stack::encoder;   // whose tokens pass: the k and v of cross-attention read the encoder's
   int in = 0, out = 0;
-  int experts = 0;                // in the pool
+  int experts = 0;  // in the pool
 };
 
 /// Mix the experts' outputs: rows are tokens, or examples (each decision then serves all tokens of its example).
@@ -78,15 +78,15 @@ struct Losses {
 template <Backend B>
 struct Batch {
   int examples = 1;
-  int tokens = 0;                    // rows per example
-  Index<B> mask;                     // [examples, tokens], 0: padding; undefined: none
-  Index<B> input_ids;                // [examples, source tokens]
-  Index<B> encoder_mask;             // [examples, source tokens]
-  Real<B> encoded;                   // [examples * source tokens, d_model], once the encoder has run
-  std::vector<int> task;             // per example, where known
-  Real<B> embedding;                 // [examples, width], where a sentence encoder made one
+  int tokens = 0;         // rows per example
+  Index<B> mask;          // [examples, tokens], 0: padding; undefined: none
+  Index<B> input_ids;     // [examples, source tokens]
+  Index<B> encoder_mask;  // [examples, source tokens]
+  Real<B> encoded;        // [examples * source tokens, d_model], once the encoder has run
+  std::vector<int> task;  // per example, where known
+  Real<B> embedding;      // [examples, width], where a sentence encoder made one
   bool training = false;
-  int step = 0;                      // of training, or of decoding
+  int step = 0;  // of training, or of decoding
   Random random{};
   std::vector<TraceEntry<B>>* trace = nullptr;
   Losses<B>* losses = nullptr;

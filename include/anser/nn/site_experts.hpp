@@ -31,7 +31,8 @@ class SiteExperts {
 
   virtual ~SiteExperts() = default;
   /// The site's output with its experts heard: x [rows, in] -> [rows, out].
-  virtual Real<B> forward(const Context<B>&, const Host<B>&, const Tensor<B>& x, const Scores<B>&, const Batch<B>&) const = 0;
+  virtual Real<B> forward(const Context<B>&, const Host<B>&, const Tensor<B>& x, const Scores<B>&,
+                          const Batch<B>&) const = 0;
   /// Rows [candidates, in] to be stacked under the host's weight at inference; undefined: none.
   virtual Tensor<B> rows() const { return {}; }
   /// What this site decides once per input, after the encoder; null: nothing.

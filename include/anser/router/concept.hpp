@@ -8,21 +8,28 @@
 namespace anser {
 namespace detail {
 template <class P, class B>
-concept has_on = requires { sizeof(typename P::template On<B>); };
+concept has_on = requires {
+  sizeof(typename P::template On<B>);
+};
 template <class P, class B>
 concept has_constructor = std::constructible_from<typename P::template On<B>, B&, P, const Site&>;
 template <class P, class B>
 concept has_visit = Layer<typename P::template On<B>>;
 template <class P, class B>
 concept has_route = requires(const typename P::template On<B>& r, const Context<B>& cx, const Tensor<B>& x,
-                             const Batch<B>& b) { r.route(cx, x, b); };
+                             const Batch<B>& b) {
+  r.route(cx, x, b);
+};
 template <class P, class B>
-concept routes = requires(const typename P::template On<B>& r, const Context<B>& cx, const Tensor<B>& x, const Batch<B>& b) {
+concept routes = requires(const typename P::template On<B>& r, const Context<B>& cx, const Tensor<B>& x,
+                          const Batch<B>& b) {
   { r.route(cx, x, b) } -> Routing<B>;
 };
 /// Optional: read what a pool brings for this router, once, when a site is built.
 template <class On>
-concept prepares = requires(On& r, const Site& site, std::span<const Expert> experts) { r.prepare(site, experts); };
+concept prepares = requires(On& r, const Site& site, std::span<const Expert> experts) {
+  r.prepare(site, experts);
+};
 /// Optional: rows to stack under the host's weight at inference, and a route that starts from their scores.
 template <class On, class B>
 concept scores_rows = requires(const On& r, const Context<B>& cx, const Scores<B>& s, const Batch<B>& b) {

@@ -7,8 +7,8 @@
 
 namespace anser {
 
-/// How a PHATGOOSE gate is learned (Muqeeth et al. 2024, section 3.1): one frozen expert, one weight per token and site:
-/// y = W u + s B A u * sigmoid(v . u). The trained v are PhatGoose's gates.
+/// How a PHATGOOSE gate is learned (Muqeeth et al. 2024, section 3.1): one frozen expert, one weight per token and
+/// site: y = W u + s B A u * sigmoid(v . u). The trained v are PhatGoose's gates.
 struct SigmoidGate {
   template <Backend B>
   struct On;

@@ -12,8 +12,8 @@ namespace anser {
 /// What one decoder layer keeps while decoding step by step.
 template <Backend B>
 struct LayerState {
-  KeyValueCache<B> past;                // of the decoder's own tokens
-  std::vector<Real<B>> keys_values;     // of the encoder's output
+  KeyValueCache<B> past;             // of the decoder's own tokens
+  std::vector<Real<B>> keys_values;  // of the encoder's output
 };
 
 /// One residual block: self-attention, in the decoder cross-attention, feed-forward; each x + f(norm(x)).
@@ -68,7 +68,8 @@ class Block {
   /// x [examples * tokens, d_model] -> the same shape. `state` and `source`: decoder only.
   Real<B> forward(const Context<B>& cx, Real<B> x, const Real<B>& bias, LayerState<B>* state, bool cached,
                   const Batch<B>& batch, const Batch<B>* source) const {
-    x = join(cx, x, self_.forward(cx, self_norm_.forward(cx, x), bias, decoder_, cached ? &state->past : nullptr, batch), 0,
+    x = join(cx, x,
+             self_.forward(cx, self_norm_.forward(cx, x), bias, decoder_, cached ? &state->past : nullptr, batch), 0,
              batch);
     if (decoder_)
       x = join(cx, x, cross_.forward(cx, cross_norm_.forward(cx, x), state->keys_values, batch, *source), 1, batch);

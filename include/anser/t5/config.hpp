@@ -14,9 +14,9 @@ struct T5Config {
   int heads = 8;
   int buckets = 32;
   int max_distance = 128;
-  bool gated = false;          // gelu_new(wi_0) * wi_1 (v1.1, LM-adapted, Flan) instead of relu(wi) (v1.0)
-  bool tied = true;            // the head is the embedding
-  bool scaled_output = true;   // decoder outputs times d_model^-0.5 before the head
+  bool gated = false;         // gelu_new(wi_0) * wi_1 (v1.1, LM-adapted, Flan) instead of relu(wi) (v1.0)
+  bool tied = true;           // the head is the embedding
+  bool scaled_output = true;  // decoder outputs times d_model^-0.5 before the head
   double eps = 1e-6;
   double dropout = 0.1;
   int pad = 0, eos = 1, start = 0;
@@ -35,8 +35,8 @@ struct T5Config {
     positive(heads, "num_heads");
     check(layers <= 4096 && decoder_layers <= 4096, origin, ": more than 4,096 layers");
     check(double(heads) * d_kv <= 1 << 24, origin, ": num_heads times d_kv passes 16,777,216");
-    check(buckets >= 4 && buckets <= 1 << 20 && max_distance > buckets / 2, origin, ": relative attention with ", buckets,
-          " buckets up to distance ", max_distance, " has no meaning");
+    check(buckets >= 4 && buckets <= 1 << 20 && max_distance > buckets / 2, origin, ": relative attention with ",
+          buckets, " buckets up to distance ", max_distance, " has no meaning");
     auto token = [&](int id, const char* name) {
       check(id >= 0 && id < vocabulary, origin, ": ", name, " ", id, " is not below vocab_size ", vocabulary);
     };

@@ -23,8 +23,8 @@ struct Generation {
   }
 };
 
-/// What was generated: per example the new tokens, the eos included where one came, and the score (log-likelihood of the
-/// hypothesis over its length to the penalty's power; 0 for sampling).
+/// What was generated: per example the new tokens, the eos included where one came, and the score (log-likelihood of
+/// the hypothesis over its length to the penalty's power; 0 for sampling).
 struct Generated {
   std::vector<std::int32_t> tokens;
   double score = 0;
@@ -39,8 +39,9 @@ std::vector<float> to_float(const Real<B>& x) {
 /// Logits that are not numbers would pass for a choice; they are an error of the model or of an expert.
 inline void check_logits(std::span<const float> logits) {
   for (float v : logits)
-    check(std::isfinite(v), "generate: the model's logits are not finite; a weight or an expert holds NaN or overflows "
-                            "(`anser inspect` and `anser pool check` find it)");
+    check(std::isfinite(v),
+          "generate: the model's logits are not finite; a weight or an expert holds NaN or overflows "
+          "(`anser inspect` and `anser pool check` find it)");
 }
 }  // namespace detail
 

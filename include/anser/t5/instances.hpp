@@ -10,20 +10,20 @@
 
 /// What a compiled library holds of T5 for one backend. `prefix` is `extern` where it is declared (anser/cpu.hpp,
 /// anser/cuda.hpp) and empty in the one source that defines it.
-#define ANSER_T5_INSTANCES(prefix, B)                                                                              \
-  prefix template class T5Model<B>;                                                                                \
-  prefix template std::vector<Generated> generate<B>(const T5Model<B>&, Session<B>&, const Generation&);           \
-  prefix template Real<B> token_losses<B>(const Context<B>&, const T5Model<B>&, Session<B>&, const Tokens&, double); \
-  prefix template Real<B> mean_loss<B>(const Context<B>&, const T5Model<B>&, Session<B>&, const Tokens&, double);  \
-  prefix template std::vector<std::vector<double>> score_choices<B>(                                               \
-      const T5Model<B>&, const Context<B>&, const Tokens&,                                                         \
-      const std::vector<std::vector<std::vector<std::int32_t>>>&, const Batch<B>&);
+#define ANSER_T5_INSTANCES(prefix, B)                                                                                  \
+  prefix template class T5Model<B>;                                                                                    \
+  prefix template std::vector<Generated> generate<B>(const T5Model<B>&, Session<B>&, const Generation&);               \
+  prefix template Real<B> token_losses<B>(const Context<B>&, const T5Model<B>&, Session<B>&, const Tokens&, double);   \
+  prefix template Real<B> mean_loss<B>(const Context<B>&, const T5Model<B>&, Session<B>&, const Tokens&, double);      \
+  prefix template std::vector<std::vector<double>> score_choices<B>(                                                   \
+      const T5Model<B>&, const Context<B>&, const Tokens&, const std::vector<std::vector<std::vector<std::int32_t>>>&, \
+      const Batch<B>&);
 
 #define ANSER_ROUTED_INSTANCE(prefix, B, Module, Router) \
   prefix template void attach<B, Module, Router>(T5Model<B>&, std::span<const Expert>, Module, Router);
 
-#define ANSER_ROUTED_INSTANCES(prefix, B)            \
-  ANSER_ROUTED_INSTANCE(prefix, B, Lora, None)       \
-  ANSER_ROUTED_INSTANCE(prefix, B, Lora, PhatGoose)  \
+#define ANSER_ROUTED_INSTANCES(prefix, B)             \
+  ANSER_ROUTED_INSTANCE(prefix, B, Lora, None)        \
+  ANSER_ROUTED_INSTANCE(prefix, B, Lora, PhatGoose)   \
   ANSER_ROUTED_INSTANCE(prefix, B, Lora, SigmoidGate) \
   ANSER_ROUTED_INSTANCE(prefix, B, Lora, Uniform)

@@ -38,7 +38,7 @@ struct Session {
   Tensor<B> states;  // [examples * tokens, d_model], after the final norm
   std::vector<LayerState<B>> layers;
   std::vector<std::shared_ptr<const void>> plans;  // by site index
-  int length = 0;  // decoded so far
+  int length = 0;                                  // decoded so far
 };
 
 /// A T5: embedding, encoder, decoder, head. Instantiated once per backend; routed sites are called through SiteExperts.
@@ -60,7 +60,8 @@ class T5Model {
   const T5Config& config() const { return config_; }
   B& device() const { return *device_; }
 
-  /// Take the weights from a source of tensors under Hugging Face's names. Throws Error for what is missing or misshapen.
+  /// Take the weights from a source of tensors under Hugging Face's names. Throws Error for what is missing or
+  /// misshapen.
   void load(const Source& source);
 
   /// Freeze for inference: weights into the form that GEMM likes best, one copy of each. After experts were attached.
@@ -75,12 +76,13 @@ class T5Model {
   }
 
   /// Read an input. Throws Error for ids outside the vocabulary and for examples without a token.
-  Session<B> encode(const Context<B>& cx, const Tokens& input, Batch<B> batch = {}, std::vector<Real<B>>* hidden = nullptr) const;
+  Session<B> encode(const Context<B>& cx, const Tokens& input, Batch<B> batch = {},
+                    std::vector<Real<B>>* hidden = nullptr) const;
 
   /// The next tokens of every hypothesis -> logits [hypotheses * tokens, vocabulary]. Hypotheses are a multiple of the
   /// session's examples, those of one example together. Without `cached`: a whole target at once, nothing kept.
-  Real<B> decode(const Context<B>& cx, Session<B>& s, const Tokens& target, bool cached, std::vector<Real<B>>* hidden = nullptr,
-                 Tensor<B>* states = nullptr) const;
+  Real<B> decode(const Context<B>& cx, Session<B>& s, const Tokens& target, bool cached,
+                 std::vector<Real<B>>* hidden = nullptr, Tensor<B>* states = nullptr) const;
 
   /// Beam search: hypothesis i goes on from hypothesis source[i].
   void select(const Context<B>& cx, Session<B>& s, const std::vector<std::int32_t>& source) const;
@@ -119,7 +121,7 @@ T5Model<B>::T5Model(B& device, const T5Config& c)
   int index = 0;
   each_group([&](const std::string& path, LinearGroup<B>& g, Stack stack, Stack rows) {
     for (auto& m : g.members())
-      m.site = {SiteKind::linear,       path + '.' + m.name,       index++, stack, rows,
+      m.site = {SiteKind::linear,       path + '.' + m.name,    index++, stack, rows,
                 m.linear.weight.cols(), m.linear.weight.rows(), 0};
   });
 }

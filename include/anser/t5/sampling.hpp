@@ -38,7 +38,8 @@ struct Sampling {
     std::vector<double> p(n);
     double total = 0;
     for (std::size_t i = 0; i < n; ++i)
-      total += p[i] = std::exp((double(logits[std::size_t(order[i])]) - double(logits[std::size_t(order[0])])) / temperature);
+      total += p[i] =
+          std::exp((double(logits[std::size_t(order[i])]) - double(logits[std::size_t(order[0])])) / temperature);
     if (top_p < 1) {
       double kept = 0;
       for (std::size_t i = 0; i < n; ++i) {

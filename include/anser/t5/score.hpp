@@ -43,7 +43,8 @@ template <Backend B>
 std::vector<std::vector<double>> score_choices(const T5Model<B>& model, const Context<B>& cx, const Tokens& inputs,
                                                const std::vector<std::vector<std::vector<std::int32_t>>>& choices,
                                                const Batch<B>& batch = {}) {
-  check(int(choices.size()) == inputs.examples, "score: choices for ", choices.size(), " of ", inputs.examples, " examples");
+  check(int(choices.size()) == inputs.examples, "score: choices for ", choices.size(), " of ", inputs.examples,
+        " examples");
   std::size_t most = 0, longest = 0;
   for (const auto& of : choices) {
     check(!of.empty(), "score: an example without choices");
@@ -57,7 +58,8 @@ std::vector<std::vector<double>> score_choices(const T5Model<B>& model, const Co
   labels.ids.assign(std::size_t(labels.examples) * longest, -100);
   for (std::size_t b = 0; b < choices.size(); ++b)
     for (std::size_t i = 0; i < choices[b].size(); ++i)
-      std::copy(choices[b][i].begin(), choices[b][i].end(), labels.ids.begin() + std::ptrdiff_t((b * most + i) * longest));
+      std::copy(choices[b][i].begin(), choices[b][i].end(),
+                labels.ids.begin() + std::ptrdiff_t((b * most + i) * longest));
   auto session = model.encode(cx, inputs, batch);
   const auto loss = token_losses(cx, model, session, labels).host();
   std::vector<std::vector<double>> scores(choices.size());
@@ -65,7 +67,8 @@ std::vector<std::vector<double>> score_choices(const T5Model<B>& model, const Co
     for (std::size_t i = 0; i < choices[b].size(); ++i) {
       double total = 0;
       for (std::size_t j = 0; j < choices[b][i].size(); ++j) total -= double(loss[(b * most + i) * longest + j]);
-      check(std::isfinite(total), "score: a log-likelihood is not finite; a weight or an expert holds NaN or overflows");
+      check(std::isfinite(total),
+            "score: a log-likelihood is not finite; a weight or an expert holds NaN or overflows");
       scores[b].push_back(total / double(choices[b][i].size()));
     }
   return scores;

@@ -1,0 +1,173 @@
+#include "attach.hpp"
+
+#include <anser/cpu.hpp>
+
+namespace anser::test {
+
+BOOST_AUTO_TEST_SUITE(attach_hpp)
+
+using B = Cpu<float>;
+
+BOOST_AUTO_TEST_CASE(phatgoose_equals_the_transcription) {
+  for (bool packed : {true, false}) {
+    for (auto [pool, file, k] : {std::tuple{"even", "even.k1", 1},
+                                 {"even", "even.k2", 2},
+                                 {"even", "even.k8", 8},
+                                 {"even", "even.k8", 99},
+                                 {"mixed", "mixed.k2", 2},
+                                 {"big", "big.k2", 2}}) {
+      const auto [agree, rows] = check_pool<B>(pool, file, PhatGoose{k}, packed, 1e-5, 1e-3);
+      BOOST_TEST_MESSAGE(file << ": " << agree << " of " << rows << " decisions agree");
+      BOOST_CHECK_EQUAL(agree, rows);  // all margins of these fixtures are above 1e-3
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(uniform_averages_products) {
+  for (const std::string pool : {"even", "mixed"})
+    for (bool packed : {true, false}) check_pool<B>(pool, pool + ".uniform", Uniform{}, packed, 1e-5, 0);
+}
+
+BOOST_AUTO_TEST_CASE(nobody_heard_is_the_base) {
+  const auto pool = load_pool(golden("pool/even"));
+  const auto model = golden_pool<B>("v1_1", pool.experts, None{}, true);
+  const Golden g("v1_1/golden.safetensors");
+  const Context<B> cx{model->device()};
+  auto session = model->encode(cx, g.tokens("padded", "input_ids"));
+  check_close(doubles(model->decode(cx, session, g.tokens("padded", "decoder_input_ids"), false).host()),
+              g.values("padded.logits"), 1e-4, "none");
+}
+
+BOOST_AUTO_TEST_CASE(generation_through_a_pool_equals_the_transcription) {
+  const auto pool = load_pool(golden("pool/even"));
+  const auto model = golden_pool<B>("v1_1", pool.experts, PhatGoose{2}, true);
+  BOOST_CHECK_GE(check_generations(*model, "pool/even.k2.json", Golden("pool/even.k2.safetensors")), 2);
+}
+
+BOOST_AUTO_TEST_CASE(decoding_step_by_step_routes_as_decoding_at_once) {
+  const auto pool = load_pool(golden("pool/even"));
+  const auto model = golden_pool<B>("v1_1", pool.experts, PhatGoose{2}, true);
+  const Golden g("pool/even.k2.safetensors");
+  const Context<B> cx{model->device()};
+  const auto target = g.tokens("single", "decoder_input_ids");
+  auto session = model->encode(cx, g.tokens("single", "input_ids"));
+  std::vector<double> logits;
+  for (int j = 0; j < target.tokens; ++j) {
+    const auto l = doubles(model->decode(cx, session, {1, 1, {target.ids[std::size_t(j)]}, {}}, true).host());
+    logits.insert(logits.end(), l.begin(), l.end());
+  }
+  check_close(logits, g.values("single.logits"), 1e-4, "incremental with a pool");
+}
+
+BOOST_AUTO_TEST_CASE(lora_equals_peft) {
+  for (const auto& entry : std::filesystem::directory_iterator(golden("lora"))) {
+    const std::string name = "lora/" + entry.path().filename().string();
+    const std::vector<Expert> one{load_expert(golden(name))};
+    const auto model = golden_pool<B>(read_json(golden(name + "/golden.json")).text("base"), one, Uniform{}, true);
+    const Golden g(name + "/golden.safetensors");
+    const Context<B> cx{model->device()};
+    for (const std::string set : {"single", "padded"}) {
+      auto session = model->encode(cx, g.tokens(set, "input_ids"));
+      check_close(doubles(model->decode(cx, session, g.tokens(set, "decoder_input_ids"), false).host()),
+                  g.values(set + ".logits"), 1e-4, name + ' ' + set);
+    }
+  }
+}
+
+/// Calls f(name, tensor) for every parameter of every site.
+void walk_experts(T5Model<B>& model, const std::function<void(const std::string&, const std::string&, Real<B>&)>& f) {
+  model.each_site([&](const Site& site, std::unique_ptr<SiteExperts<B>>& place) {
+    if (place) place->visit([&](const std::string& name, Real<B>& t) { f(site.name, name, t); });
+  });
+}
+
+BOOST_AUTO_TEST_CASE(gradients_of_lora_equal_peft) {
+  const std::vector<Expert> one{load_expert(golden("lora/all"))};
+  const Golden g("lora/all/golden.safetensors");
+  for (bool packed : {true, false}) {
+    const auto model = golden_pool<B>("v1_1", one, Uniform{}, packed);
+    walk_experts(*model, [](const std::string&, const std::string&, Real<B>& t) { t.require_grad(); });
+    Tape tape;
+    const Context<B> cx{model->device(), &tape};
+    auto session = model->encode(cx, g.tokens("padded", "input_ids"));
+    const auto loss = mean_loss(cx, *model, session, g.tokens("padded", "labels"));
+    check_close(doubles(loss.host()), g.values("padded.loss"), 1e-4, "lora loss");
+    tape.backward(loss);
+    int compared = 0;
+    walk_experts(*model, [&](const std::string& site, const std::string& name, Real<B>& t) {
+      const std::string matrix = name.substr(0, 6);  // lora_A or lora_B, then the expert's name
+      check_close(doubles(t.host_grad()), g.values("padded.grad.base_model.model." + site + '.' + matrix + ".weight"),
+                  1e-4, "d " + site + '.' + matrix);
+      ++compared;
+    });
+    BOOST_CHECK_GT(compared, 20);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(gates_learn_as_in_the_transcription) {
+  const auto pool = load_pool(golden("pool/even"));
+  std::vector<Expert> one;
+  for (const auto& e : pool.experts)
+    if (e.name == read_json(golden("pool/even.sigmoid_gate.json")).text("expert")) one.push_back(e);
+  BOOST_REQUIRE_EQUAL(one.size(), 1u);
+  check_pool<B>("even", "even.sigmoid_gate", SigmoidGate{}, true, 0, 0, one);
+  const auto model = golden_pool<B>("v1_1", one, SigmoidGate{}, false);
+  const Golden g("pool/even.sigmoid_gate.safetensors");
+  Tape tape;
+  const Context<B> cx{model->device(), &tape};
+  auto session = model->encode(cx, g.tokens("padded", "input_ids"));
+  const auto loss = mean_loss(cx, *model, session, g.tokens("padded", "labels"));
+  check_close(doubles(loss.host()), g.values("padded.loss"), 1e-4, "gate loss");
+  tape.backward(loss);
+  int compared = 0;
+  walk_experts(*model, [&](const std::string& site, const std::string& name, Real<B>& t) {
+    if (name.rfind("gate.", 0) != 0) return;
+    check_close(doubles(t.host_grad()), g.values("padded.grad." + site), 1e-4, "d gate " + site);
+    ++compared;
+  });
+  BOOST_CHECK_GT(compared, 20);
+}
+
+BOOST_AUTO_TEST_CASE(experts_are_read_when_they_are_used) {
+  // A pool whose files are cut to their headers' view still routes to those that are whole: nothing else is touched.
+  const auto pool = load_pool(golden("pool/even"));
+  int touched = 0;
+  auto experts = pool.experts;
+  struct Counting : Source {
+    std::shared_ptr<const Source> of;
+    int* count;
+    std::optional<Stored> find(std::string_view n) const override {
+      auto s = of->find(n);
+      if (s) s->evict = [c = count] { ++*c; };
+      return s;
+    }
+    std::vector<std::string> names() const override { return of->names(); }
+    std::string origin() const override { return of->origin(); }
+  };
+  for (auto& e : experts) {
+    auto counting = std::make_shared<Counting>();
+    counting->of = e.tensors;
+    counting->count = &touched;
+    e.tensors = counting;
+  }
+  const auto model = golden_pool<B>("v1_1", experts, PhatGoose{1}, true);
+  BOOST_CHECK_EQUAL(touched, 0);  // loading converts and copies nothing
+}
+
+BOOST_AUTO_TEST_CASE(pools_that_do_not_fit_are_named) {
+  const auto pool = load_pool(golden("pool/even"));
+  auto experts = pool.experts;
+  experts[2].gates = nullptr;
+  auto model = golden_model<B>("v1_1");
+  BOOST_CHECK_EXCEPTION((attach<B, Lora, PhatGoose>(*model, experts)), Error,
+                        says("these experts have none: " + experts[2].name));
+  BOOST_CHECK_EXCEPTION((attach<B, Lora, SigmoidGate>(*model, experts)), Error, says("this pool has 8"));
+  auto narrow = golden_model<B>("v1_0_dkv");
+  BOOST_CHECK_EXCEPTION((attach<B, Lora, Uniform>(*narrow, experts)), Error, says("belong to another one"));
+  experts[1].kind = "IA3";
+  BOOST_CHECK_EXCEPTION((attach<B, Lora, Uniform>(*model, experts)), Error, says("the module here is LoRA"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace anser::test
