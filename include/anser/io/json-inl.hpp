@@ -165,7 +165,7 @@ ANSER_INLINE std::vector<Json> Json::items() const {
   std::vector<Json> all;
   all.reserve(value_->items.size());
   for (std::size_t i = 0; i < value_->items.size(); ++i)
-    all.push_back(Json(file_, &value_->items[i], concat(path_, '[', i, ']')));
+    all.push_back(Json(file_, &value_->items[i], path_ + '[' + std::to_string(i) + ']'));
   return all;
 }
 
@@ -184,7 +184,7 @@ ANSER_INLINE std::optional<Json> Json::find(std::string_view key) const {
   if (kind() != Kind::object) expected("an object");
   const Value* v = value_->find(key);
   if (!v || v->kind == Kind::null) return {};
-  return Json(file_, v, path_.empty() ? std::string(key) : concat(path_, '.', key));
+  return Json(file_, v, path_.empty() ? std::string(key) : path_ + '.' + std::string(key));
 }
 
 ANSER_INLINE Json Json::at(std::string_view key) const {

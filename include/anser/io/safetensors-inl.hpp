@@ -127,17 +127,17 @@ ANSER_INLINE std::optional<Stored> Safetensors::find(std::string_view name) cons
   const auto dtype = detail::known_dtype(e->dtype);
   check(dtype.has_value(), origin(), ": ", name, " holds ", e->dtype,
         ", which is not supported; convert it to F32 or BF16");
-  check(e->shape.size() <= 4, origin(), ": ", name, " has the shape ", detail::written(e->shape),
-        "; more than 4 axes are not supported");
+  if (e->shape.size() > 4)
+    fail(origin(), ": ", name, " has the shape ", detail::written(e->shape), "; more than 4 axes are not supported");
+  constexpr auto most = std::uint64_t(std::numeric_limits<int>::max());
   Stored s;
   s.dtype = *dtype;
-  std::uint64_t rows = 1;
+  std::uint64_t rows = 1;  // the product of all axes but the last, which a Shape counts in an int
   for (std::size_t i = 0; i < e->shape.size(); ++i) {
-    const bool last = i + 1 == e->shape.size();
-    const bool overflow = !last && __builtin_mul_overflow(rows, e->shape[i], &rows);
-    check(!overflow && rows <= std::numeric_limits<int>::max() && e->shape[i] <= std::numeric_limits<int>::max(),
-          origin(), ": ", name, " has the shape ", detail::written(e->shape), ", which is too large");
-    s.shape.append(int(e->shape[i]));
+    const std::uint64_t n = e->shape[i];
+    if (n > most || (i + 1 < e->shape.size() && (rows *= n) > most))
+      fail(origin(), ": ", name, " has the shape ", detail::written(e->shape), ", which is too large");
+    s.shape.append(int(n));
   }
   s.data = file_->data() + e->offset;
   s.keep = file_;
