@@ -1,0 +1,18 @@
+// expect: router: On<B> needs route(cx, x, batch) const (docs/router.md#route)
+#include <anser/backend/cpu.hpp>
+#include <anser/module/lora.hpp>
+#include <anser/routed.hpp>
+using namespace anser;
+
+struct Mine {
+  template <Backend B>
+  struct On;
+};
+template <Backend B>
+struct Mine::On {
+  On(B&, Mine, const Site&) {}
+  static void visit(auto&, auto&&) {}
+};
+
+using Device = Cpu<float>;
+std::size_t use() { return sizeof(Routed<Device, Lora, Mine>); }
