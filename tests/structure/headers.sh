@@ -38,7 +38,7 @@ if [ -n "$nvcc" ]; then
 fi
 
 if [ -s "$work/problems" ]; then
-  cat "$work/problems"
+  head -n 60 "$work/problems"
   exit 1
 fi
 echo "headers: ok, $(wc -l < "$work/host") of $(wc -l < "$work/all") with $(basename "$cxx")"
