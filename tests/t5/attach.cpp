@@ -154,6 +154,45 @@ BOOST_AUTO_TEST_CASE(experts_are_read_when_they_are_used) {
   BOOST_CHECK_EQUAL(touched, 0);  // loading converts and copies nothing
 }
 
+BOOST_AUTO_TEST_CASE(real_adapters_load_and_run) {
+  const std::string directory = std::string(ANSER_SHARED_DATA) + "/adapters/t5-small-lora-cnndm";
+  if (!std::filesystem::exists(directory)) {
+    BOOST_TEST_MESSAGE("skipped: the real adapters are not on this machine");
+    return;
+  }
+  T5Config small;  // t5-small's numbers are the defaults
+  T5Model<B> model(device<B>(), small);
+  walk(model, [](const std::string& name, auto& t) {
+    using T = typename std::remove_cvref_t<decltype(t)>::value_type;
+    std::vector<T> v(t.shape().size());
+    const Random random{7, std::hash<std::string>{}(name)};
+    for (std::size_t i = 0; i < v.size(); ++i)
+      v[i] = name.ends_with("norm.weight") ? T(1) : T(0.05f * random.normal(i));
+    t.assign(v);
+  });
+  const auto input = Tokens::pad({{13959, 1566, 12, 2968, 10, 37, 629, 19, 1627, 5, 1}}, 0);
+  const Tokens target{1, 3, {0, 644, 4598}, {}};
+  auto logits = [&] {
+    const Context<B> cx{model.device()};
+    auto session = model.encode(cx, input);
+    return doubles(model.decode(cx, session, target, false).host());
+  };
+  const auto base = logits();
+  const auto pool = load_pool(directory);
+  BOOST_REQUIRE_EQUAL(pool.experts.size(), 2u);
+  check_against(pool, linears(model));
+  for (const auto& expert : pool.experts) {
+    BOOST_CHECK_EQUAL(expert.sites.size(), 36u);  // q and v of 18 attentions
+    attach<B, Lora, Uniform>(model, {{expert}});
+    const auto adapted = logits();
+    const double change = row_distance(adapted, base, {});
+    BOOST_TEST_MESSAGE(expert.name << " moves the logits by " << change);
+    BOOST_CHECK(change > 1e-4 && std::isfinite(change));
+  }
+  attach<B, Lora, None>(model, pool.experts);
+  check_close(logits(), base, 1e-6, "nobody heard");
+}
+
 BOOST_AUTO_TEST_CASE(pools_that_do_not_fit_are_named) {
   const auto pool = load_pool(golden("pool/even"));
   auto experts = pool.experts;

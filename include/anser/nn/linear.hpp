@@ -109,7 +109,10 @@ class LinearGroup {
  private:
   /// The packed product's gradient goes to x alone: what is packed is frozen.
   void remember(const Context<B>& cx, const Tensor<B>& x, const Real<B>& y) const {
-    if (!cx.tape || !x.needs_grad()) return;
+    if (!cx.tape) return;
+    for (const auto& m : members_)
+      check(!m.linear.weight.needs_grad(), m.name, ": packed weights are frozen; unpack the model before they learn");
+    if (!x.needs_grad()) return;
     using E = typename B::element;
     using R = typename B::real;
     y.require_grad();

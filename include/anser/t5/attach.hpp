@@ -7,9 +7,11 @@
 namespace anser {
 
 /// Give every site of a model the experts of a pool that has any there, heard as the router decides. Replaces what was
-/// attached. Before T5Model::pack. Throws Error where an expert does not fit, or lacks what the router reads.
+/// attached, and unpacks the model, since routers' rows are packed with the weights. Throws Error where an expert does
+/// not fit, or lacks what the router reads.
 template <Backend B, class Module, class R>
 void attach(T5Model<B>& model, std::span<const Expert> experts, Module module = {}, R router = {}) {
+  model.unpack();
   model.each_site([&](Site& site, std::unique_ptr<SiteExperts<B>>& place) {
     place.reset();
     site.experts = int(experts.size());

@@ -67,6 +67,9 @@ class T5Model {
   /// Freeze for inference: weights into the form that GEMM likes best, one copy of each. After experts were attached.
   void pack();
 
+  /// Back to plain weights: before experts are attached anew, or weights learn.
+  void unpack();
+
   /// Calls f(site, place) for every linear site; place is a std::unique_ptr<SiteExperts<B>>&. Encoder first, in order.
   template <class F>
   void each_site(F&& f) {
@@ -140,6 +143,12 @@ template <Backend B>
 void T5Model<B>::pack() {
   each_group([](const std::string&, LinearGroup<B>& g, Stack, Stack) { g.pack(); });
   head_.pack();
+}
+
+template <Backend B>
+void T5Model<B>::unpack() {
+  each_group([](const std::string&, LinearGroup<B>& g, Stack, Stack) { g.unpack(); });
+  head_.unpack();
 }
 
 template <Backend B>
