@@ -75,7 +75,7 @@ struct Lora::On {
     const auto y = host(x);
     if (!r.expert) return y;
     const int times = x.rows() / r.weight.rows();
-    if (experts->size() == 1 && experts->learns()) {  // nothing to route: two products
+    if (experts->size() == 1 && r.weight.cols() == 1 && experts->learns()) {  // nothing to route: two products
       const auto h = matmul_t(cx, cast<typename B::real>(cx, x), experts->a(0));
       const auto weighted = multiply(cx, h, repeat_rows(cx, r.weight, times));
       return add(cx, y, matmul_t(cx, weighted, experts->b(0)), experts->scale(0));
