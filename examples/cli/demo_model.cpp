@@ -1,0 +1,189 @@
+#include "demo_model.hpp"
+
+#include <anser/cpu.hpp>
+#include <anser/io/output_file.hpp>
+#include <anser/io/peft.hpp>
+#include <anser/io/vocabulary.hpp>
+
+#include <deque>
+#include <filesystem>
+#include <map>
+
+#include "corpus.hpp"
+
+namespace anser::cli {
+namespace {
+
+/// Hears what every site reads, and changes nothing: a router of a few lines.
+struct Listener {
+  struct Sums {
+    std::vector<double> sum;
+    std::size_t rows = 0;
+  };
+  std::shared_ptr<std::map<std::string, Sums>> heard = std::make_shared<std::map<std::string, Sums>>();
+  template <Backend B>
+  struct On;
+};
+
+template <Backend B>
+struct Listener::On {
+  Listener options;
+  std::string site;
+
+  On(B&, Listener o, const Site& s) : options(std::move(o)), site(s.name) {}
+  static void visit(auto&, auto&&) {}
+  OutputRouting<B> route(const Context<B>& cx, const Tensor<B>& x, const Batch<B>&) const {
+    const auto rows = standardise(cx, x).host();
+    auto& s = (*options.heard)[site];
+    s.sum.resize(std::size_t(x.cols()));
+    s.rows += std::size_t(x.rows());
+    for (std::size_t i = 0; i < rows.size(); ++i) s.sum[i % s.sum.size()] += rows[i];
+    return {};
+  }
+};
+static_assert(Router<Listener>);
+
+std::vector<float> normal(std::size_t n, double deviation, Random random) {
+  std::vector<float> v(n);
+  for (std::size_t i = 0; i < n; ++i) v[i] = float(deviation) * random.normal(i);
+  return v;
+}
+
+/// The spread with which T5's weights begin (Hugging Face's, of v1.1).
+double deviation(const std::string& name, const T5Config& c) {
+  if (name == "shared.weight") return 1;
+  if (name.ends_with("SelfAttention.q.weight") || name.ends_with("EncDecAttention.q.weight"))
+    return 1 / std::sqrt(double(c.d_model) * c.d_kv);
+  if (name.ends_with(".o.weight")) return 1 / std::sqrt(double(c.heads) * c.d_kv);
+  if (name.ends_with(".wo.weight")) return 1 / std::sqrt(double(c.d_ff));
+  return 1 / std::sqrt(double(c.d_model));
+}
+
+constexpr const char* config_text = R"({
+  "architectures": ["T5ForConditionalGeneration"],
+  "model_type": "t5",
+  "vocab_size": 512,
+  "d_model": 64,
+  "d_kv": 16,
+  "d_ff": 128,
+  "num_layers": 2,
+  "num_decoder_layers": 2,
+  "num_heads": 4,
+  "relative_attention_num_buckets": 32,
+  "relative_attention_max_distance": 128,
+  "layer_norm_epsilon": 1e-06,
+  "dropout_rate": 0.1,
+  "feed_forward_proj": "gated-gelu",
+  "tie_word_embeddings": false,
+  "is_encoder_decoder": true,
+  "pad_token_id": 0,
+  "eos_token_id": 1,
+  "decoder_start_token_id": 0
+}
+)";
+constexpr int pieces = 400;  // and 100 extra ids, of 512
+
+}  // namespace
+
+Corpus read_corpus() {
+  Corpus c;
+  std::istringstream text(corpus);
+  for (std::string line; std::getline(text, line);) c.lines.push_back(line);
+  constexpr std::size_t each = 18;
+  for (const char* name : {"dates", "cooking", "weather", "arithmetic", "capitals", "colours", "french", "spelling"}) {
+    const auto begin = c.lines.begin() + std::ptrdiff_t(c.skills.size() * each);
+    c.skills.push_back({name, {begin, begin + each}});
+  }
+  return c;
+}
+
+void write_demo_model(const std::string& directory, const std::vector<std::string>& lines, std::uint64_t seed) {
+  std::filesystem::create_directories(directory);
+  train_vocabulary(lines, pieces, directory + "/spiece.model");
+  write_file(directory + "/config.json", config_text);
+  Cpu<float> device(1);
+  T5Config config;
+  config.vocabulary = 512;
+  config.d_model = 64, config.d_kv = 16, config.d_ff = 128, config.heads = 4;
+  config.layers = config.decoder_layers = 2;
+  config.gated = true, config.tied = config.scaled_output = false;
+  T5Model<Cpu<float>> model(device, config);
+  std::deque<std::vector<float>> values;
+  std::vector<NamedTensor> tensors;
+  walk(model, [&](const std::string& name, auto& tensor) {
+    const bool norm = name.ends_with("layer_norm.weight");
+    values.push_back(norm ? std::vector<float>(tensor.shape().size(), 1.f)
+                          : normal(tensor.shape().size(), deviation(name, config), Random{seed}.fork(values.size())));
+    tensors.emplace_back(name, stored_view(values.back().data(), tensor.shape()));
+  });
+  write_safetensors(directory + "/model.safetensors", tensors, {{"format", "pt"}});
+}
+
+void write_demo_pool(const std::string& directory, const std::string& model_directory, const std::vector<Skill>& skills,
+                     std::uint64_t seed) {
+  const auto files = ModelDirectory::open(model_directory);
+  const auto tokenizer = Tokenizer::load(model_directory);
+  Cpu<float> device;
+  T5Model<Cpu<float>> model(device, read_config(*files));
+  model.load(*files);
+  Expert everywhere;
+  everywhere.name = "everywhere";
+  model.each_site([&](const Site& s, const auto&) { everywhere.sites.push_back(s.name); });
+  std::sort(everywhere.sites.begin(), everywhere.sites.end());
+
+  // What each skill's sentences look like at every site: read by the encoder, and by the decoder as the target.
+  std::vector<std::map<std::string, Listener::Sums>> heard;
+  std::map<std::string, Listener::Sums> overall;
+  const Context<Cpu<float>> cx{device};
+  for (const Skill& skill : skills) {
+    const Listener listener;
+    attach(model, std::span<const Expert>(&everywhere, 1), NoModule{}, listener);
+    for (const auto& sentence : skill.sentences) {
+      const auto tokens = Tokens::pad({tokenizer.encode(sentence)}, model.config().pad);
+      auto session = model.encode(cx, tokens);
+      model.decode(cx, session, shift_right(tokens, model.config().start, model.config().pad), false);
+    }
+    for (const auto& [site, s] : *listener.heard) {
+      auto& all = overall[site];
+      all.sum.resize(s.sum.size());
+      all.rows += s.rows;
+      for (std::size_t i = 0; i < s.sum.size(); ++i) all.sum[i] += s.sum[i];
+    }
+    heard.push_back(*listener.heard);
+  }
+
+  constexpr int rank = 4;
+  const std::string hash = files->hash();
+  for (std::size_t e = 0; e < skills.size(); ++e) {
+    const std::string folder = directory + '/' + skills[e].name;
+    const Random random = Random{seed}.fork(1000 + e);
+    std::deque<std::vector<float>> values;
+    std::vector<NamedTensor> tensors, gates;
+    const auto add = [&](std::vector<NamedTensor>& to, const std::string& name, Shape shape, std::vector<float> v) {
+      values.push_back(std::move(v));
+      to.emplace_back(name, stored_view(values.back().data(), shape));
+    };
+    model.each_site([&](const Site& s, const auto&) {
+      const std::size_t in = std::size_t(s.in), out = std::size_t(s.out);
+      add(tensors, s.name + ".lora_A.weight", {rank, s.in},
+          normal(rank * in, 1 / std::sqrt(double(in)), random.fork(values.size())));
+      add(tensors, s.name + ".lora_B.weight", {s.out, rank}, normal(out * rank, 0.1, random.fork(values.size())));
+      const auto &own = heard[e].at(s.name), &all = overall.at(s.name);
+      std::vector<float> gate(in);
+      for (std::size_t i = 0; i < in; ++i)
+        gate[i] = float(own.sum[i] / double(own.rows) - all.sum[i] / double(all.rows));
+      add(gates, s.name, {s.in}, std::move(gate));
+    });
+    LoraDescription description;
+    description.rank = rank;
+    description.alpha = rank;
+    description.targets = Targets::parse("q,k,v,o,wi_0,wi_1,wo");
+    description.base_model = "demo";
+    std::filesystem::create_directories(folder);
+    write_expert(folder, description, tensors);
+    write_gates(folder, gates);
+    write_record(folder, {skills[e].name, "demo", hash, "examples/demo/corpus.txt: " + skills[e].name, 0});
+  }
+}
+
+}  // namespace anser::cli

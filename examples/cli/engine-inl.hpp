@@ -1,0 +1,83 @@
+#pragma once
+#include <anser/t5.hpp>
+
+#include "engine.hpp"
+
+namespace anser::cli {
+
+template <Backend B>
+class EngineOn final : public Engine {
+ public:
+  EngineOn(std::unique_ptr<B> device, const EngineOptions& o)
+      : device_(std::move(device)), files_(ModelDirectory::open(o.model)), model_(*device_, read_config(*files_)) {
+    model_.load(*files_);
+    if (!o.pool.empty()) {
+      pool_ = load_pool(o.pool, {o.skip_broken, files_->hash()});
+      check(pool_.kind == "LORA", o.pool, ": the experts are ", pool_.kind, "; this version runs LORA");
+      check_against(pool_, linears(model_));
+      attach_by_name(o.router);
+    }
+    model_.pack();
+  }
+
+  const T5Config& config() const override { return model_.config(); }
+  const Pool& pool() const override { return pool_; }
+
+  std::vector<Generated> generate(const Tokens& input, const Generation& o) override {
+    auto session = model_.encode({*device_}, input);
+    return anser::generate(model_, session, o);
+  }
+
+  std::vector<std::vector<double>> score(const Tokens& input,
+                                         const std::vector<std::vector<std::vector<std::int32_t>>>& choices) override {
+    return score_choices(model_, Context<B>{*device_}, input, choices);
+  }
+
+  ForwardResult forward(const Tokens& input, const Tokens& decoder_input, bool routing) override {
+    const Context<B> cx{*device_};
+    std::vector<TraceEntry<B>> trace;
+    Batch<B> batch;
+    if (routing) batch.trace = &trace;
+    auto session = model_.encode(cx, input, batch);
+    ForwardResult r;
+    r.logits = floats(model_.decode(cx, session, decoder_input, false));
+    r.encoded = floats(session.source.encoded);
+    std::stable_sort(trace.begin(), trace.end(),
+                     [](const auto& a, const auto& b) { return a.site.index < b.site.index; });
+    for (const auto& t : trace)
+      r.routing.push_back({t.site.name, t.site.stack, t.site.rows, t.expert.cols(), t.expert.host(), floats(t.weight)});
+    return r;
+  }
+
+ private:
+  void attach_by_name(const RouterOptions& o) {
+    std::string known;
+    bool found = false;
+    each_router(o, [&](const std::string& name, const char*, auto router) {
+      known += (known.empty() ? "" : ", ") + name;
+      if (name != o.name) return;
+      found = true;
+      attach(model_, std::span<const Expert>(pool_.experts), Lora{}, router);
+    });
+    check(found, "--router: there is no router ", o.name, "; known are ", known);
+  }
+  static std::vector<float> floats(const Real<B>& x) {
+    const auto v = x.host();
+    return {v.begin(), v.end()};
+  }
+
+  std::unique_ptr<B> device_;
+  std::shared_ptr<const ModelDirectory> files_;
+  T5Model<B> model_;
+  Pool pool_;
+};
+
+/// The engine for a storage type by its name.
+template <template <class> class Device, class... A>
+std::unique_ptr<Engine> make_engine_of(const EngineOptions& o, A... device_arguments) {
+  if (o.dtype == "bf16")
+    return std::make_unique<EngineOn<Device<bf16>>>(std::make_unique<Device<bf16>>(device_arguments...), o);
+  return std::make_unique<EngineOn<Device<float>>>(std::make_unique<Device<float>>(device_arguments...), o);
+}
+
+}  // namespace anser::cli

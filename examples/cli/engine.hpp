@@ -1,0 +1,55 @@
+#pragma once
+#include <anser/io/pool.hpp>
+#include <anser/t5/config.hpp>
+#include <anser/t5/generate.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "routers.hpp"
+
+namespace anser::cli {
+
+struct EngineOptions {
+  std::string model;
+  std::string pool;  // may be empty: the model alone
+  bool skip_broken = false;
+  RouterOptions router;
+  std::string backend = "cpu";
+  std::string dtype = "f32";
+  int threads = 0;  // 0: one per core
+};
+
+/// What one site decided, on the host.
+struct Decision {
+  std::string site;
+  Stack stack;  // where the site stands
+  Stack rows;   // whose tokens its rows are
+  int k;
+  std::vector<std::int32_t> expert;  // [rows, k]
+  std::vector<float> weight;         // [rows, k]
+};
+
+struct ForwardResult {
+  std::vector<float> logits;      // [examples, target tokens, vocabulary]
+  std::vector<float> encoded;     // [examples, source tokens, d_model]
+  std::vector<Decision> routing;  // by site, encoder first; empty unless asked for
+};
+
+/// A model with its pool on some backend: all that the commands need to know of it.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual const T5Config& config() const = 0;
+  virtual const Pool& pool() const = 0;
+  virtual std::vector<Generated> generate(const Tokens& input, const Generation& o) = 0;
+  /// Per example and choice the mean log-likelihood; choices are target ids with eos.
+  virtual std::vector<std::vector<double>> score(
+      const Tokens& input, const std::vector<std::vector<std::vector<std::int32_t>>>& choices) = 0;
+  virtual ForwardResult forward(const Tokens& input, const Tokens& decoder_input, bool routing) = 0;
+};
+
+/// Throws Error where a file is at fault, the router is unknown, or the backend cannot be had on this machine.
+std::unique_ptr<Engine> make_engine(const EngineOptions& o);
+
+}  // namespace anser::cli

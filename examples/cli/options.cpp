@@ -1,0 +1,112 @@
+#include "options.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "text.hpp"
+
+namespace anser::cli {
+
+void add_threads_option(CLI::App& command, int& threads) {
+  command.add_option("--threads", threads, "Threads of the CPU; 0: one per core")
+      ->check(CLI::Range(0, 4096))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Where it runs");
+}
+
+void add_model_options(CLI::App& command, EngineOptions& o) {
+  command
+      .add_option("--model", o.model,
+                  "Model directory as Hugging Face keeps it: config.json, model.safetensors "
+                  "(or shards), spiece.model or tokenizer.json")
+      ->required()
+      ->type_name("DIR")
+      ->group("Model");
+  command.add_option("--backend", o.backend, "cpu, or cuda where an NVIDIA GPU is")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group("Where it runs");
+  command.add_option("--dtype", o.dtype, "Storage of weights: f32, or bf16 (half the memory, about three digits)")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group("Where it runs");
+  add_threads_option(command, o.threads);
+}
+
+void add_pool_options(CLI::App& command, EngineOptions& o, bool required) {
+  auto* pool = command
+                   .add_option("--pool", o.pool,
+                               "Directory of expert directories (PEFT LoRA; gate.safetensors for "
+                               "gates)")
+                   ->type_name("DIR")
+                   ->group("Experts");
+  if (required) pool->required();
+  std::string known = "Who decides which experts are heard:";
+  each_router(o.router,
+              [&](const char* name, const char* what, auto) { known += fmt::format("\n{}: {}", name, what); });
+  command.add_option("--router", o.router.name, known)
+      ->needs(pool)
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group("Experts");
+  command.add_option("--top-k", o.router.top_k, "Experts that the router keeps per token and site")
+      ->needs(pool)
+      ->check(CLI::Range(1, 1 << 20))
+      ->type_name("K")
+      ->capture_default_str()
+      ->group("Experts");
+  command.add_flag("--skip-broken", o.skip_broken, "Leave broken expert directories out instead of stopping")
+      ->needs(pool)
+      ->group("Experts");
+}
+
+void add_batch_option(CLI::App& command, int& batch_size) {
+  command.add_option("--batch-size", batch_size, "Inputs that are read together; those of similar length are")
+      ->check(CLI::Range(1, 1 << 16))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Where it runs");
+}
+
+void add_examples(CLI::App& command, const std::vector<std::string>& lines) {
+  std::string text = "Examples:";
+  for (const auto& line : lines) text += "\n  " + line;
+  command.footer(text + '\n');
+}
+
+std::string nearest(const std::string& word, const std::vector<std::string>& names) {
+  std::string best;
+  std::size_t least = 1 + word.size() / 3;  // further away is another word
+  for (const auto& name : names) {
+    std::vector<std::size_t> row(name.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t(0));
+    for (std::size_t i = 1; i <= word.size(); ++i) {
+      std::size_t diagonal = std::exchange(row[0], i);
+      for (std::size_t j = 1; j <= name.size(); ++j) {
+        const std::size_t replaced = diagonal + (word[i - 1] != name[j - 1]);
+        diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
+      }
+    }
+    const bool begins = word.size() >= 2 && name.starts_with(word);
+    const std::size_t distance = begins ? 1 : row.back();
+    if (distance <= least && (best.empty() || distance < least)) {
+      best = name;
+      least = distance;
+    }
+  }
+  return best;
+}
+
+std::unique_ptr<Engine> open_engine(const EngineOptions& o) {
+  auto engine = make_engine(o);
+  for (const auto& line : engine->pool().skipped) warn("left out: " + line);
+  for (const auto& line : engine->pool().warnings) warn(line);
+  return engine;
+}
+
+}  // namespace anser::cli

@@ -1,0 +1,37 @@
+#pragma once
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "engine.hpp"
+
+namespace anser::cli {
+
+/// --model, --backend, --dtype, --threads
+void add_model_options(CLI::App& command, EngineOptions& o);
+/// --pool, --router, --top-k, --skip-broken
+void add_pool_options(CLI::App& command, EngineOptions& o, bool required = false);
+/// --batch-size
+void add_batch_option(CLI::App& command, int& batch_size);
+/// --threads alone, for commands that compute without a model of the user's
+void add_threads_option(CLI::App& command, int& threads);
+
+/// Examples and remarks below the options in a command's --help.
+void add_examples(CLI::App& command, const std::vector<std::string>& lines);
+
+/// Of the names the one that looks most like the word that was typed; empty where none is near.
+std::string nearest(const std::string& word, const std::vector<std::string>& names);
+
+/// make_engine, and the pool's warnings told on stderr.
+std::unique_ptr<Engine> open_engine(const EngineOptions& o);
+
+// Each command adds itself to the program; its work runs as the callback of its subcommand.
+void add_generate(CLI::App& program);
+void add_score(CLI::App& program);
+void add_forward(CLI::App& program);
+void add_trace(CLI::App& program);
+void add_pool(CLI::App& program);
+void add_inspect(CLI::App& program);
+void add_demo(CLI::App& program);
+
+}  // namespace anser::cli

@@ -1,0 +1,146 @@
+#include <fmt/core.h>
+#include <anser/cpu.hpp>
+#include <anser/io/hf.hpp>
+#include <anser/t5.hpp>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "experts.hpp"
+#include "options.hpp"
+#include "text.hpp"
+
+namespace anser::cli {
+namespace {
+namespace fs = std::filesystem;
+
+struct Options {
+  std::string directory, model;
+  bool skip_broken = false, headers = false;
+};
+
+void list(const Options& o) {
+  const Pool pool = load_pool(o.directory, {o.skip_broken, ""});
+  Table table({"expert", "kind", ">rank", "targets", ">sites", ">parameters", "gate", "base", ">steps"});
+  for (const Expert& e : pool.experts) {
+    const auto s = summarise(e);
+    table.add({e.name, e.kind, s.ranks, cut(s.targets, 32), grouped(e.sites.size()), grouped(s.parameters),
+               e.gates ? "yes" : "no", cut(s.base, 32), s.steps});
+  }
+  print(table.text());
+  for (const auto& line : pool.skipped) warn("left out: " + line);
+  for (const auto& line : pool.warnings) warn(line);
+}
+
+/// Every number of a source's tensors must be finite.
+void check_values(const Source& source, std::vector<std::string>& problems) {
+  for (const auto& name : source.names()) try {
+      if (const auto t = source.find(name)) check_finite(*t);
+    } catch (const Error& error) {
+      problems.push_back(error.what());
+    }
+}
+
+/// A gate for each site, as long as the site's input.
+void check_gates(const Expert& e, std::vector<std::string>& problems) {
+  std::size_t missing = 0;
+  std::string first;
+  for (const auto& site : e.sites)
+    if (!e.gates->find(site)) {
+      ++missing;
+      if (first.empty()) first = site;
+    }
+  if (missing)
+    problems.push_back(
+        concat(e.gates->origin(), ": ", missing, " of ", e.sites.size(), " sites have no gate, such as ", first));
+}
+
+void check_pool(const Options& o) {
+  std::vector<std::string> problems;
+  std::vector<LinearSizes> sites;
+  std::string hash;
+  if (!o.model.empty()) {
+    const ModelDirectory files(o.model);
+    Cpu<float> device(1);
+    T5Model<Cpu<float>> model(device, read_config(files));
+    sites = linears(model);
+    hash = files.hash();
+  }
+  PoolOptions options{true, hash};
+  const Pool pool = load_pool(o.directory, options);
+  if (!o.skip_broken) problems = pool.skipped;
+  Progress progress("checking", pool.experts.size());
+  std::size_t gated = 0;
+  for (const Expert& e : pool.experts) {
+    if (!sites.empty()) try {
+        check_against(e, sites);
+      } catch (const Error& error) {
+        problems.push_back(error.what());
+      }
+    if (e.gates) {
+      ++gated;
+      check_gates(e, problems);
+    }
+    if (!o.headers) {
+      check_values(*e.tensors, problems);
+      if (e.gates) check_values(*e.gates, problems);
+      if (e.activations) check_values(*e.activations, problems);
+      if (e.embeddings) try {
+          check_finite(*e.embeddings);
+        } catch (const Error& error) {
+          problems.push_back(error.what());
+        }
+    }
+    progress.advance();
+  }
+  if (gated && gated < pool.experts.size()) {
+    std::string without;
+    for (const Expert& e : pool.experts)
+      if (!e.gates) without += (without.empty() ? "" : ", ") + e.name;
+    problems.push_back(concat(o.directory, ": ", gated, " experts have gates and these have none: ", without));
+  }
+  for (const auto& line : pool.warnings) warn(line);
+  if (o.skip_broken)
+    for (const auto& line : pool.skipped) warn("left out: " + line);
+  for (const auto& line : problems) print(line + '\n');
+  finish_output();
+  check(problems.empty(), o.directory, ": ", problems.size(), problems.size() == 1 ? " problem" : " problems",
+        ", listed on stdout; mend or remove those experts");
+  print(fmt::format("{}: {} {} experts, {} with gates: no problems\n", o.directory, pool.experts.size(), pool.kind,
+                    gated));
+}
+
+}  // namespace
+
+void add_pool(CLI::App& program) {
+  CLI::App& c = *program.add_subcommand(
+      "pool",
+      "A pool is a directory of expert directories in PEFT's layout: add and remove experts by adding and removing\n"
+      "folders. Experts are numbered in the bytewise order of their folders' names.");
+  c.require_subcommand(1);
+  add_examples(c, {"anser pool list experts", "anser pool check experts --model t5-base"});
+
+  auto l = std::make_shared<Options>();
+  CLI::App& list_command = *c.add_subcommand(
+      "list",
+      "A table of the pool's experts: kind, rank, targets, sites, parameters, gates, base model, training steps.");
+  list_command.add_option("DIR", l->directory, "The pool")->required()->type_name("");
+  list_command.add_flag("--skip-broken", l->skip_broken, "Leave out what does not load, and say so");
+  add_examples(list_command, {"anser pool list experts", "anser pool list experts --skip-broken"});
+  list_command.callback([l] { list(*l); });
+
+  auto k = std::make_shared<Options>();
+  CLI::App& check_command = *c.add_subcommand(
+      "check",
+      "Looks for what would stop or spoil a run: files that do not load, experts of mixed kinds, shapes that do not "
+      "fit\n"
+      "the model, missing gates, and numbers that are NaN or infinite. One line per problem; exit status 1 if any.");
+  check_command.add_option("DIR", k->directory, "The pool")->required()->type_name("");
+  check_command.add_option("--model", k->model, "Compare with this base model: shapes and hash")->type_name("DIR");
+  check_command.add_flag("--skip-broken", k->skip_broken, "Folders that do not load are no problem, only left out");
+  check_command.add_flag("--headers", k->headers, "Read no numbers: quick, but finds no NaN");
+  add_examples(check_command, {"anser pool check experts", "anser pool check experts --model t5-base --headers"});
+  check_command.callback([k] { check_pool(*k); });
+}
+
+}  // namespace anser::cli

@@ -1,0 +1,116 @@
+#include "text.hpp"
+
+#include <fmt/core.h>
+#include <unistd.h>
+#include <anser/core/error.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+namespace anser::cli {
+namespace {
+int output_error = 0;
+}
+
+void print(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() && !output_error) output_error = errno;
+}
+
+void finish_output() {
+  if (std::fflush(stdout) != 0 && !output_error) output_error = errno;
+  check(output_error == 0, "standard output: could not be written whole: ", std::strerror(output_error));
+}
+
+void tell(std::string_view text) { fmt::print(stderr, "anser: {}\n", text); }
+void warn(std::string_view text) { fmt::print(stderr, "anser: warning: {}\n", text); }
+
+std::string grouped(std::uint64_t n) {
+  std::string digits = std::to_string(n);
+  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
+  return digits;
+}
+
+std::string size_text(std::uint64_t bytes) {
+  if (bytes < 1000) return fmt::format("{} B", bytes);
+  double n = double(bytes);
+  const char* unit = "kMGTPE";
+  for (n /= 1000; n >= 999.95 && unit[1]; n /= 1000) ++unit;
+  return fmt::format("{:.1f} {}B", n, *unit);
+}
+
+std::size_t width(std::string_view utf8) {
+  return std::size_t(std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+std::string cut(std::string_view utf8, std::size_t columns) {
+  if (width(utf8) <= columns) return std::string(utf8);
+  std::size_t at = 0;
+  for (std::size_t seen = 0; at < utf8.size(); ++at)
+    if ((utf8[at] & 0xC0) != 0x80 && ++seen == columns) break;
+  return std::string(utf8.substr(0, at)) + "…";
+}
+
+Table::Table(std::vector<std::string> head) {
+  for (auto& name : head) {
+    right_.push_back(name.starts_with('>'));
+    if (right_.back()) name.erase(0, 1);
+  }
+  rows_.push_back(std::move(head));
+}
+
+void Table::add(std::vector<std::string> cells) {
+  cells.resize(right_.size());
+  rows_.push_back(std::move(cells));
+}
+
+std::string Table::text() const {
+  std::vector<std::size_t> columns(right_.size());
+  for (const auto& row : rows_)
+    for (std::size_t i = 0; i < row.size(); ++i) columns[i] = std::max(columns[i], width(row[i]));
+  std::string out;
+  for (const auto& row : rows_) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string space(columns[i] - width(row[i]), ' ');
+      line += (i ? "  " : "") + (right_[i] ? space + row[i] : row[i] + space);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + '\n';
+  }
+  return out;
+}
+
+Progress::Progress(std::string what, std::size_t total)
+    : what_(std::move(what)), total_(total), terminal_(isatty(2) == 1), start_(Clock::now()), last_(start_) {}
+
+Progress::~Progress() {
+  if (drawn_ && terminal_) fmt::print(stderr, "\r\033[K");
+}
+
+void Progress::advance(std::size_t n) {
+  done_ += n;
+  const auto now = Clock::now();
+  if (now - last_ < (terminal_ ? std::chrono::milliseconds(100) : std::chrono::seconds(30))) return;
+  last_ = now;
+  draw();
+}
+
+void Progress::draw() {
+  const double seconds = std::chrono::duration<double>(last_ - start_).count();
+  const double rate = double(done_) / std::max(seconds, 1e-9);
+  const double left = rate > 0 ? double(total_ - std::min(total_, done_)) / rate : 0;
+  const auto numbers =
+      fmt::format("{} of {}, {:.1f} a second, {}:{:02} left", done_, total_, rate, int(left) / 60, int(left) % 60);
+  if (!terminal_) {
+    tell(fmt::format("{}: {}", what_, numbers));
+    return;
+  }
+  const std::size_t full = total_ ? 24 * std::min(done_, total_) / total_ : 24;
+  fmt::print(stderr, "\r\033[K{} [{}{}] {}", what_, std::string(full, '#'), std::string(24 - full, ' '), numbers);
+  std::fflush(stderr);
+  drawn_ = true;
+}
+
+}  // namespace anser::cli

@@ -1,0 +1,55 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace anser::cli {
+
+/// Results: stdout, checked by finish_output.
+void print(std::string_view text);
+/// Throws Error where something printed could not be written.
+void finish_output();
+/// One line on stderr.
+void warn(std::string_view text);
+void tell(std::string_view text);
+
+/// 1234567 -> "1,234,567"
+std::string grouped(std::uint64_t n);
+/// 1234567 -> "1.2 MB"
+std::string size_text(std::uint64_t bytes);
+/// Columns on a terminal that a UTF-8 text of one-column characters takes.
+std::size_t width(std::string_view utf8);
+/// The text cut to `columns`, with a mark where something is gone.
+std::string cut(std::string_view utf8, std::size_t columns);
+
+/// Columns as wide as their widest cell; those named with a leading '>' are aligned to the right.
+class Table {
+ public:
+  explicit Table(std::vector<std::string> head);
+  void add(std::vector<std::string> cells);
+  std::string text() const;
+
+ private:
+  std::vector<bool> right_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+/// How far long work is, on stderr: a bar with rate and time left on a terminal, else a plain line twice a minute.
+class Progress {
+ public:
+  Progress(std::string what, std::size_t total);
+  ~Progress();
+  void advance(std::size_t n = 1);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void draw();
+  std::string what_;
+  std::size_t total_, done_ = 0;
+  bool terminal_, drawn_ = false;
+  Clock::time_point start_, last_;
+};
+
+}  // namespace anser::cli

@@ -1,0 +1,137 @@
+#include "trace.hpp"
+
+#include <fmt/core.h>
+#include <anser/io/tokenizer.hpp>
+#include <anser/t5/score.hpp>
+
+#include "jsonl.hpp"
+#include "options.hpp"
+#include "text.hpp"
+
+namespace anser::cli {
+namespace {
+
+struct Options {
+  EngineOptions engine;
+  std::string input, output;
+  int max_new_tokens = 128, beams = 1;
+};
+
+std::vector<std::string> pieces(const Tokenizer& tokenizer, const std::vector<std::int32_t>& ids) {
+  std::vector<std::string> out;
+  for (std::int32_t id : ids) out.push_back(id < tokenizer.size() ? tokenizer.piece(id) : fmt::format("<{}>", id));
+  return out;
+}
+
+/// All sites of one input. The decoder reads its start token and then the target, or else the winning hypothesis.
+TracedInput trace_input(Engine& engine, const Tokenizer& tokenizer, const Json& record, const Options& o) {
+  const T5Config& c = engine.config();
+  TracedInput traced{record.text("input"), {}, {}, {}};
+  const auto source = tokenizer.encode(traced.text);
+  const Tokens input = Tokens::pad({source}, c.pad);
+  std::vector<std::int32_t> target;
+  if (record.has("target")) {
+    target = tokenizer.encode(record.text("target"));
+  } else {
+    Generation g;
+    g.max_new_tokens = o.max_new_tokens;
+    g.beam.beams = o.beams;
+    target = engine.generate(input, g)[0].tokens;
+  }
+  const Tokens decoder = shift_right(Tokens::pad({target}, c.pad), c.start, c.pad);
+  traced.read = pieces(tokenizer, source);
+  traced.written = pieces(tokenizer, decoder.ids);
+  for (const Decision& d : engine.forward(input, decoder, true).routing) {
+    TracedSite s{d.stack == Stack::encoder ? "encoder" : "decoder", d.site, d.rows == Stack::encoder, {}, {}};
+    for (std::size_t at = 0; at < d.expert.size(); at += std::size_t(d.k)) {
+      const auto begin = std::ptrdiff_t(at);
+      s.experts.emplace_back(d.expert.begin() + begin, d.expert.begin() + begin + d.k);
+      s.weights.emplace_back(d.weight.begin() + begin, d.weight.begin() + begin + d.k);
+    }
+    traced.sites.push_back(std::move(s));
+  }
+  return traced;
+}
+
+template <class T, class F>
+std::string list(const std::vector<T>& items, F&& written) {
+  std::string out = "[";
+  for (const auto& item : items) out += (out.size() > 1 ? ", " : "") + written(item);
+  return out + ']';
+}
+
+std::string line_of(const TracedInput& input, const TracedSite& s, const std::vector<std::string>& names) {
+  const auto name = [&](int e) { return quote(names[std::size_t(e)]); };
+  const auto number = [](float v) { return fmt::format("{}", v); };
+  return fmt::format(
+      "{{\"input\": {}, \"tokens\": {}, \"stack\": \"{}\", \"site\": {}, \"experts\": {}, \"weights\": {}}}",
+      quote(input.text), list(s.reads_source ? input.read : input.written, quote), s.stack, quote(s.site),
+      list(s.experts, [&](const auto& row) { return list(row, name); }),
+      list(s.weights, [&](const auto& row) { return list(row, number); }));
+}
+
+void run(const Options& o) {
+  const auto records = read_jsonl(o.input);
+  const Tokenizer tokenizer = Tokenizer::load(o.engine.model);
+  for (const Json& r : records) {  // complain of a bad line before any work
+    r.text("input");
+    if (r.has("target")) r.text("target");
+  }
+  const auto engine = open_engine(o.engine);
+  std::vector<std::string> names;
+  for (const Expert& e : engine->pool().experts) names.push_back(e.name);
+  const bool page = o.output.ends_with(".html");
+  Lines lines(o.output);
+  std::vector<TracedInput> all;
+  std::size_t sites = 0;
+  Progress progress("tracing", records.size());
+  for (const Json& r : records) {
+    TracedInput traced = trace_input(*engine, tokenizer, r, o);
+    sites += traced.sites.size();
+    if (page)
+      all.push_back(std::move(traced));
+    else
+      for (const TracedSite& s : traced.sites) lines.add(line_of(traced, s, names));
+    progress.advance();
+  }
+  if (page) lines.add(trace_page(all, names, o.engine.router.name));
+  lines.finish();
+  if (!sites) warn("the router " + o.engine.router.name + " hears nobody: there is nothing to trace");
+}
+
+}  // namespace
+
+void add_trace(CLI::App& program) {
+  auto o = std::make_shared<Options>();
+  CLI::App& c = *program.add_subcommand(
+      "trace",
+      "Which experts each token used at each site: a line per input and site, {\"input\", \"tokens\", \"stack\", "
+      "\"site\",\n"
+      "\"experts\": [[name] * k] * tokens, \"weights\"}. The decoder reads its start token and then the line's "
+      "\"target\",\n"
+      "where given, else what the model generates; cross-attention's k and v read the encoder's tokens. An --output\n"
+      "named .html becomes a page to look at instead.");
+  add_model_options(c, o->engine);
+  add_pool_options(c, o->engine, true);
+  c.add_option("--input", o->input, "Lines of {\"input\": TEXT, \"target\": TEXT (optional)}")
+      ->required()
+      ->type_name("FILE.jsonl");
+  c.add_option("--output", o->output, "FILE.jsonl or FILE.html, whole or not at all; lines to stdout where not given")
+      ->type_name("FILE");
+  c.add_option("--max-new-tokens", o->max_new_tokens, "Tokens per generated answer at most")
+      ->check(CLI::Range(1, 1 << 20))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Decoding");
+  c.add_option("--num-beams", o->beams, "Hypotheses of the beam search; 1: greedy")
+      ->check(CLI::Range(1, 4096))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Decoding");
+  add_examples(
+      c, {"anser trace --model t5 --pool experts --input in.jsonl --output routing.jsonl",
+          "anser trace --model t5 --pool experts --router phatgoose --top-k 4 --input in.jsonl --output routing.html"});
+  c.callback([o] { run(*o); });
+}
+
+}  // namespace anser::cli

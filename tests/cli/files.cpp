@@ -1,0 +1,67 @@
+// inspect, pool list and pool check.
+#include "program.hpp"
+
+using namespace program;
+
+BOOST_AUTO_TEST_CASE(inspect_knows_what_it_sees) {
+  const auto says = [](const std::string& arguments, const std::string& words) {
+    const auto text = run_well("inspect " + arguments);
+    BOOST_TEST(text.find(words) != std::string::npos, "'" << words << "' is not in:\n" << text);
+  };
+  const std::string model = (demo() / "model").string(), pool = (demo() / "pool").string();
+  says(model, "gated GELU");
+  says(model, "512");
+  says(model + "/model.safetensors", "shared.weight");
+  says(model + "/model.safetensors --values", "not finite");
+  says(model + "/spiece.model", "vocabulary of 500 pieces; pad 0, eos 1, unk 2");
+  says(pool, "pool of 8 LORA experts, 8 of them with gates");
+  says(pool + "/dates", "k,o,q,v,wi_0,wi_1,wo");
+  says(pool + "/dates --values", "gate.safetensors");
+  says(golden("v1_1"), anser::read_json(golden("v1_1/golden.json")).text("base_hash"));
+  run_badly("inspect absent", 1, "absent: there is no such file or directory");
+  write(scratch() / "notes.txt", "x");
+  run_badly("inspect notes.txt", 1, "notes.txt");
+  write(scratch() / "bad.safetensors", "x");
+  run_badly("inspect bad.safetensors", 1, "bad.safetensors");
+  fs::create_directories(scratch() / "empty");
+  run_badly("inspect empty", 1, "neither a model");
+  run_badly("inspect", 2, "required");
+}
+
+BOOST_AUTO_TEST_CASE(pools) {
+  const std::string pool = (demo() / "pool").string(), model = (demo() / "model").string();
+  const auto list = run_well("pool list " + pool);
+  for (const std::string words : {"arithmetic", "weather", "LORA", "yes", "k,o,q,v,wi_0,wi_1,wo"})
+    BOOST_TEST(list.find(words) != std::string::npos, words);
+  BOOST_TEST(run_well("pool check " + pool).find("8 LORA experts, 8 with gates: no problems") != std::string::npos);
+  run_well("pool check " + pool + " --model " + model + " --headers");
+  BOOST_TEST(run_well("pool list " + golden("pool/mixed")).find("e0") != std::string::npos);
+  run_badly("pool check " + pool + " --model " + golden("v1_1"), 1, "8 problems, listed on stdout");
+  run_badly("pool list absent", 1, "absent");
+  run_badly("pool list " + pool + "/dates", 1, "is itself an expert");
+}
+
+BOOST_AUTO_TEST_CASE(checks_find_faults) {
+  const auto pool = scratch() / "faulty";
+  fs::copy(demo() / "pool", pool, fs::copy_options::recursive);
+  const auto fault = [&](const std::string& words, const std::string& options = "") {
+    const auto r = run("pool check faulty " + options);
+    BOOST_TEST(r.status == 1);
+    BOOST_TEST(r.out.find(words) != std::string::npos, "'" << words << "' is not in:\n" << r.out << r.err);
+    BOOST_TEST(r.err.starts_with("anser: error: faulty: "), r.err);
+  };
+  auto gates = read(pool / "dates" / "gate.safetensors");
+  const auto sound = gates;
+  gates.replace(gates.size() - 4, 4, std::string("\x00\x00\xc0\x7f", 4));  // NaN, the file's last number
+  write(pool / "dates" / "gate.safetensors", gates);
+  fault("dates/gate.safetensors");
+  run_well("pool check faulty --headers");
+  write(pool / "dates" / "gate.safetensors", sound);
+  run_well("pool check faulty");
+  fs::remove(pool / "french" / "gate.safetensors");
+  fault("these have none: french");
+  write(pool / "weather" / "adapter_model.safetensors", "short");
+  fault("weather/adapter_model.safetensors");
+  run_badly("pool list faulty", 1, "--skip-broken");
+  BOOST_TEST(run("pool list faulty --skip-broken").status == 0);
+}

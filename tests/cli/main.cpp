@@ -1,0 +1,106 @@
+// What every command shares: help, exit status, options, the machine; and the examples that the README shows.
+#include "program.hpp"
+
+using namespace program;
+
+BOOST_AUTO_TEST_CASE(help_teaches) {
+  const auto all = run_well("--help");
+  for (const std::string command : {"generate", "score", "forward", "trace", "pool", "inspect", "demo"}) {
+    BOOST_TEST(all.find(command) != std::string::npos);
+    const auto help = run_well(command + " --help");
+    BOOST_TEST(help.find("Examples:") != std::string::npos, command);
+    BOOST_TEST(help.find("anser " + command) != std::string::npos, command);
+  }
+  for (const std::string command : {"pool list", "pool check"})
+    BOOST_TEST(run_well(command + " --help").find("Examples:") != std::string::npos, command);
+  const auto generate = run_well("generate --help");
+  for (const std::string words : {"phatgoose", "uniform", "--top-k", "[128]"})
+    BOOST_TEST(generate.find(words) != std::string::npos, words);
+  BOOST_TEST(run_well("--version").starts_with("anser 0."));
+}
+
+BOOST_AUTO_TEST_CASE(wrong_usage) {
+  run_badly("genrate", 2, "did you mean 'generate'?");
+  run_badly("xyzzy", 2, "there is no command 'xyzzy'");
+  run_badly("train", 2, "there is no command");
+  run_badly("pool merge", 2, "merge");
+  run_badly("generate --modell x --prompt y", 2, "did you mean --model?");
+  run_badly("generate --prompt y", 2, "--model is required");
+  run_badly("generate --model x", 2, "--input");
+  run_badly("generate --model x --prompt y --input z", 2, "--prompt");
+  run_badly("generate --model x --prompt y --max-new-tokens 0", 2, "--max-new-tokens");
+  run_badly("generate --model x --prompt y --num-beams three", 2, "--num-beams");
+  run_badly("generate --model x --prompt y --dtype f16", 2, "--dtype");
+  run_badly("generate --model x --prompt y --backend tpu", 2, "--backend");
+  run_badly("generate --model x --prompt y --router phatgoose", 2, "--pool");
+  run_badly("generate --model x --prompt y --temperature 2", 2, "--sample");
+  run_badly("generate --model x --prompt y --sample --num-beams 2", 2, "--num-beams");
+  run_badly("forward --model x", 2, "--tensors");
+  BOOST_TEST(run("").status == 2);
+}
+
+BOOST_AUTO_TEST_CASE(models_at_fault) {
+  run_badly("generate --model absent --prompt x", 1, "absent");
+  const auto broken = scratch() / "broken";
+  fs::copy(demo() / "model", broken);
+  const auto weights = read(broken / "model.safetensors");
+  write(broken / "model.safetensors", weights.substr(0, weights.size() - 1));
+  run_badly("generate --model broken --prompt x", 1, "broken/model.safetensors");
+  write(broken / "model.safetensors", weights);
+  write(broken / "config.json", "{\"model_type\": \"gpt2\"}");
+  run_badly("generate --model broken --prompt x", 1, "gpt2");
+  fs::remove(broken / "spiece.model");
+  run_badly("generate --model broken --prompt x", 1, "spiece.model");
+}
+
+BOOST_AUTO_TEST_CASE(pools_at_fault) {
+  run_badly("generate " + demo_pool() + "--router phatgose --prompt x", 1, "known are none, uniform, phatgoose");
+  run_badly("generate " + demo_model() + "--pool absent --prompt x", 1, "absent");
+  run_badly("generate " + demo_pool() + "--router sigmoid-gate --prompt x", 1, "this pool has 8");
+  const auto pool = scratch() / "without_gates";
+  fs::copy(demo() / "pool", pool, fs::copy_options::recursive);
+  fs::remove(pool / "dates" / "gate.safetensors");
+  run_badly("generate " + demo_model() + "--pool without_gates --prompt x", 1, "these experts have none: dates");
+  run_well("generate " + demo_model() + "--pool without_gates --router uniform --max-new-tokens 2 --prompt x");
+  write(pool / "dates" / "adapter_config.json", "{");
+  run_badly("generate " + demo_model() + "--pool without_gates --prompt x", 1, "dates");
+  run_well("generate " + demo_model() + "--pool without_gates --skip-broken --max-new-tokens 2 --prompt x");
+  run_badly("generate --model " + golden("v1_1") + " --pool " + (demo() / "pool").string() + " --prompt x", 1,
+            "spiece.model");
+}
+
+BOOST_AUTO_TEST_CASE(no_gpu) {
+  const auto r = run("generate " + demo_model() + "--backend cuda --max-new-tokens 2 --prompt x");
+  if (r.status == 0) return;  // a GPU is here
+  BOOST_TEST(r.status == 1);
+  BOOST_TEST(r.err.find("anser: error: --backend cuda: ") == 0u, r.err);
+}
+
+BOOST_AUTO_TEST_CASE(examples_run) {
+  const std::string arguments =
+      ' ' + (demo() / "model").string() + ' ' + (demo() / "pool").string() + " 'Add the flour.'";
+  for (const std::string example : {ANSER_EXAMPLE_QUICKSTART, ANSER_EXAMPLE_NEW_ROUTER}) {
+    const auto out = scratch() / "example.txt";
+    BOOST_TEST(std::system((example + arguments + " > " + out.string()).c_str()) == 0, example);
+    BOOST_TEST(!read(out).empty(), example);
+  }
+  // The same words as the program's: both are the library.
+  const auto text = run_well("generate " + demo_pool() + "--max-new-tokens 32 --prompt 'Add the flour.'");
+  std::system(
+      (std::string(ANSER_EXAMPLE_QUICKSTART) + arguments + " > " + (scratch() / "example.txt").string()).c_str());
+  BOOST_TEST(read(scratch() / "example.txt") == text);
+}
+
+BOOST_AUTO_TEST_CASE(the_demo_shows_routing) {
+  demo();
+  const auto text = read(scratch() / "demo.txt");
+  for (const std::string words :
+       {"random", "cooking", "arithmetic", "all sites", "encoder.block.0.layer.0.SelfAttention.q"})
+    BOOST_TEST(text.find(words) != std::string::npos, words);
+  write(demo() / "note.txt", "mine");
+  const auto weights = read(demo() / "model" / "model.safetensors");
+  run_well("demo --output demo");  // over its own files only, and the same again
+  BOOST_TEST(read(demo() / "note.txt") == "mine");
+  BOOST_TEST(read(demo() / "model" / "model.safetensors") == weights);
+  run_badly("demo --output /proc/nowhere", 1, "/proc/nowhere");
+}
