@@ -77,17 +77,19 @@ struct AttentionBiasBackward {
 template <Backend B>
 struct AttentionView {
   int examples = 1, heads = 1;
-  int keys = 0;        // per example
-  int key_rows = 0;    // rows of k and v from one example to the next; 0: keys
-  Real<B> bias{};      // relative_bias, or undefined
-  Index<B> mask{};     // [examples, keys], 0 hides a key; or undefined
+  int keys = 0;      // per example
+  int key_rows = 0;  // rows of k and v from one example to the next; 0: keys
+  Real<B> bias{};    // relative_bias, or undefined
+  Index<B> mask{};   // [examples, keys], 0 hides a key; or undefined
   bool causal = false;
 };
 
-/// T5's attention, not divided by sqrt(d_kv): q [examples * queries, heads * width], k and v [examples * key_rows, same]
+/// T5's attention, not divided by sqrt(d_kv): q [examples * queries, heads * width], k and v [examples * key_rows,
+/// same]
 /// -> the next GEMM's input, shaped as q. A query that sees no key gives zeros.
 template <Backend B>
-Tensor<B> attention(const Context<B>& cx, const Real<B>& q, const Real<B>& k, const Real<B>& v, const AttentionView<B>& a) {
+Tensor<B> attention(const Context<B>& cx, const Real<B>& q, const Real<B>& k, const Real<B>& v,
+                    const AttentionView<B>& a) {
   using R = typename B::real;
   using E = typename B::element;
   const int examples = a.examples, heads = a.heads, keys = a.keys, key_rows = a.key_rows ? a.key_rows : a.keys;
@@ -97,11 +99,11 @@ Tensor<B> attention(const Context<B>& cx, const Real<B>& q, const Real<B>& k, co
         "attention: q ", q.shape(), ", k ", k.shape(), ", v ", v.shape(), " for ", examples, " examples, ", heads,
         " heads and ", keys, " keys");
   const auto bias = a.bias ? Matrix<const R>(a.bias.matrix()) : Matrix<const R>{};
-  const auto mask = a.mask ? Matrix<const std::int32_t>(a.mask.as({examples, keys}).matrix())
-                           : Matrix<const std::int32_t>{};
+  const auto mask =
+      a.mask ? Matrix<const std::int32_t>(a.mask.as({examples, keys}).matrix()) : Matrix<const std::int32_t>{};
 
   if (!cx.tape) {
-    if constexpr (requires(B& d, const Attention<R, E>& request) { d.attend(request); }) {
+    if constexpr (requires(B & d, const Attention<R, E>& request) { d.attend(request); }) {
       Tensor<B> out(cx.device, q.shape());
       cx.device.attend(Attention<R, E>{q.matrix(), k.matrix(), v.matrix(), out.matrix(), examples, heads, queries, keys,
                                        width, key_rows, bias, mask, a.causal});
@@ -115,8 +117,8 @@ Tensor<B> attention(const Context<B>& cx, const Real<B>& q, const Real<B>& k, co
   const std::ptrdiff_t block = std::ptrdiff_t(queries) * keys;
   const Stride examples_qk{examples, queries * q.stride(), key_rows * k.stride(), heads * block};
   const Stride heads_qk{heads, width, width, block};
-  cx.device.gemm(Gemm<R, R>{q.matrix(), k.matrix(), p.matrix(), queries, keys, width, false, true, 1, 0, examples_qk,
-                            heads_qk});
+  cx.device.gemm(
+      Gemm<R, R>{q.matrix(), k.matrix(), p.matrix(), queries, keys, width, false, true, 1, 0, examples_qk, heads_qk});
   run(cx.device, p.rows(), std::size_t(keys),
       kernel::AttentionSoftmax<R>{p.matrix(), bias, mask, heads, queries, keys, a.causal});
   const Stride examples_pv{examples, heads * block, key_rows * v.stride(), queries * out.stride()};
@@ -127,11 +129,29 @@ Tensor<B> attention(const Context<B>& cx, const Real<B>& q, const Real<B>& k, co
   cx.remember(out, [=, bias_tensor = a.bias] {
     B& device = out.device();
     Real<B> ds(device, p.shape());
-    device.gemm(Gemm<R, R>{out.grad_matrix(), v.matrix(), ds.matrix(), queries, keys, width, false, true, 1, 0,
+    device.gemm(Gemm<R, R>{out.grad_matrix(),
+                           v.matrix(),
+                           ds.matrix(),
+                           queries,
+                           keys,
+                           width,
+                           false,
+                           true,
+                           1,
+                           0,
                            {examples, queries * out.stride(), key_rows * v.stride(), heads * block},
                            {heads, width, width, block}});
     if (v.needs_grad())
-      device.gemm(Gemm<R, R>{p.matrix(), out.grad_matrix(), v.grad_matrix(), keys, width, queries, true, false, 1, 1,
+      device.gemm(Gemm<R, R>{p.matrix(),
+                             out.grad_matrix(),
+                             v.grad_matrix(),
+                             keys,
+                             width,
+                             queries,
+                             true,
+                             false,
+                             1,
+                             1,
                              {examples, heads * block, queries * out.stride(), key_rows * v.stride()},
                              {heads, block, width, width}});
     run(device, p.rows(), std::size_t(keys), kernel::AttentionSoftmaxBackward<R>{p.matrix(), ds.matrix(), keys});
@@ -139,11 +159,29 @@ Tensor<B> attention(const Context<B>& cx, const Real<B>& q, const Real<B>& k, co
       run(device, heads * (queries + keys - 1), std::size_t(examples * queries),
           kernel::AttentionBiasBackward<R>{ds.matrix(), bias_tensor.grad_matrix(), examples, heads, queries, keys});
     if (q.needs_grad())
-      device.gemm(Gemm<R, R>{ds.matrix(), k.matrix(), q.grad_matrix(), queries, width, keys, false, false, 1, 1,
+      device.gemm(Gemm<R, R>{ds.matrix(),
+                             k.matrix(),
+                             q.grad_matrix(),
+                             queries,
+                             width,
+                             keys,
+                             false,
+                             false,
+                             1,
+                             1,
                              {examples, heads * block, key_rows * k.stride(), queries * q.stride()},
                              {heads, block, width, width}});
     if (k.needs_grad())
-      device.gemm(Gemm<R, R>{ds.matrix(), q.matrix(), k.grad_matrix(), keys, width, queries, true, false, 1, 1,
+      device.gemm(Gemm<R, R>{ds.matrix(),
+                             q.matrix(),
+                             k.grad_matrix(),
+                             keys,
+                             width,
+                             queries,
+                             true,
+                             false,
+                             1,
+                             1,
                              {examples, heads * block, queries * q.stride(), key_rows * k.stride()},
                              {heads, block, width, width}});
   });

@@ -16,7 +16,7 @@ namespace anser {
 struct Stored {
   DType dtype = DType::f32;
   Shape shape;
-  const std::byte* data = nullptr;  // not necessarily aligned
+  const std::byte* data = nullptr;   // not necessarily aligned
   std::shared_ptr<const void> keep;  // owns the bytes
   std::string origin;                // "file: tensor", for messages
   std::function<void()> evict;       // may be empty: the bytes will not be read soon, their pages can go
