@@ -1,19 +1,16 @@
 # What the headers need. Packages of the examples, tests and benchmarks are found where those are built.
 
 # find_package for a feature that is AUTO, ON or OFF; sets ANSER_<feature>_FOUND.
-function(anser_find_feature feature package)
+macro(anser_find_feature feature package)
+  set(ANSER_${feature}_FOUND OFF)
   if(NOT ANSER_${feature} STREQUAL "OFF")
     find_package(${package} QUIET GLOBAL ${ARGN})
+    set(ANSER_${feature}_FOUND ${${package}_FOUND})
     if(ANSER_${feature} STREQUAL "ON" AND NOT ${package}_FOUND)
       message(FATAL_ERROR "anser: ANSER_${feature}=ON, but the package ${package} was not found")
     endif()
   endif()
-  if(NOT ANSER_${feature} STREQUAL "OFF" AND ${package}_FOUND)
-    set(ANSER_${feature}_FOUND ON PARENT_SCOPE)
-  else()
-    set(ANSER_${feature}_FOUND OFF PARENT_SCOPE)
-  endif()
-endfunction()
+endmacro()
 
 find_package(Threads REQUIRED)
 find_package(Eigen3 3.4 REQUIRED NO_MODULE)
