@@ -5,6 +5,7 @@
 #include "cpu.hpp"
 #include "cpu_attention-inl.hpp"
 #include "cpu_gemm-inl.hpp"
+#include "cpu_low_rank-inl.hpp"
 
 namespace anser {
 

@@ -12,6 +12,7 @@
 #include "../core/error.hpp"
 #include "cpu_attention.hpp"
 #include "cpu_gemm.hpp"
+#include "cpu_low_rank.hpp"
 
 namespace anser {
 
@@ -64,11 +65,10 @@ class Cpu {
   void gemm(const Packed& w, Matrix<const T> x, int m, Matrix<real> y) { cpu::multiply<T>(w, x, m, y); }
 
   void attend(const Attention<real, T>& a) { cpu::attend(a); }
-  void attend(const Attention<real, real>& a)
-    requires(!std::is_same_v<element, real>)
-  {
-    cpu::attend(a);
-  }
+  void attend(const Attention<real, real>& a) requires(!std::is_same_v<element, real>) { cpu::attend(a); }
+
+  void low_rank(const GroupedLowRank<T, real>& g) { cpu::add_low_rank(g); }
+  void low_rank(const GroupedLowRank<real, real>& g) requires(!std::is_same_v<element, real>) { cpu::add_low_rank(g); }
 
   /// Rows are spread over threads where together they are worth it; `work` is about the elements of a row.
   template <class K>

@@ -14,9 +14,6 @@ class Squad : public Cpu<T> {
  public:
   static constexpr int threads = 4;
 
-  void attend() = delete;  // the ops then compose row kernels, which is what this backend is for
-  void low_rank() = delete;
-
   class Team {
    public:
     struct Shared {

@@ -1,0 +1,254 @@
+#pragma once
+#include <algorithm>
+#include <vector>
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+#include "cpu_low_rank.hpp"
+#include "cpu_simd-inl.hpp"
+
+namespace anser::cpu {
+namespace detail {
+
+/// Sums of all lanes by halves.
+template <class T, int... Lane>
+T sum_lanes(simd::Vector<T> v, std::integer_sequence<int, Lane...> all) {
+  constexpr int n = sizeof...(Lane);
+#pragma GCC unroll 8
+  for (int half = n / 2; half > 0; half /= 2) {
+    if (half == n / 2) v += __builtin_shufflevector(v, v, ((Lane + n / 2) % n)...);
+    if (half == n / 4) v += __builtin_shufflevector(v, v, ((Lane + n / 4) % n)...);
+    if (half == n / 8) v += __builtin_shufflevector(v, v, ((Lane + n / 8) % n)...);
+    if (half == n / 16) v += __builtin_shufflevector(v, v, ((Lane + n / 16) % n)...);
+  }
+  (void)all;
+  return v[0];
+}
+template <class T>
+T sum_lanes(simd::Vector<T> v) {
+  return sum_lanes<T>(v, std::make_integer_sequence<int, simd::lanes<T>>{});
+}
+
+/// The experts of one site over the rows routed to them: first h = weight scale A x for every slot, then y += B h.
+template <class In, class T>
+class RoutedLowRank {
+ public:
+  explicit RoutedLowRank(const GroupedLowRank<In, T>& g) : g_(g) {
+    double bytes = 0, work = 0;
+    for (int e = 0; e < g.experts; ++e) {
+      const int rows = g.begin[e + 1] - g.begin[e];
+      if (rows == 0 || g.table[e].rank == 0) continue;
+      for (int at = g.begin[e]; at < g.begin[e + 1]; at += share)
+        shares_.push_back({e, at, std::min(at + share, g.begin[e + 1])});
+      max_rank_ = std::max(max_rank_, g.table[e].rank);
+      bytes += double(sizeof(T)) * g.table[e].rank * (g.in + g.out);
+      work += 2.0 * rows * g.table[e].rank * (g.in + g.out);
+    }
+    for (int at = 1; at < g.begin[g.experts]; ++at) repeats_ |= g.order[at] / g.k == g.order[at - 1] / g.k;
+    parallel_ = bytes > 2e5 || work > 5e5;
+    h_stride_ = max_rank_;
+  }
+
+  void run() {
+    if (shares_.empty()) return;
+    static thread_local simd::Scratch<T> memory;
+    h_ = memory.get(std::size_t(g_.begin[g_.experts]) * std::size_t(h_stride_));
+    const int units = (g_.out + cols - 1) / cols;
+#if defined(_OPENMP)
+    if (parallel_ && !omp_in_parallel() && omp_get_max_threads() > 1) {
+#pragma omp parallel
+      {
+#pragma omp for schedule(dynamic)
+        for (int s = 0; s < int(shares_.size()); ++s) down(shares_[std::size_t(s)]);
+        const int threads = omp_get_num_threads(), t = omp_get_thread_num();
+        up(units * t / threads * cols, std::min(g_.out, units * (t + 1) / threads * cols));
+      }
+      return;
+    }
+#endif
+    for (const Share& s : shares_) down(s);
+    up(0, g_.out);
+  }
+
+ private:
+  /// Slots [begin, end) of the order, all of one expert.
+  struct Share {
+    int expert, begin, end;
+  };
+  static constexpr int share = 96;
+  static constexpr int lanes = simd::lanes<T>;
+  static constexpr int cols = simd::tile_cols<T>;
+  static constexpr bool many_registers = simd::vector_bytes == 64;
+  static constexpr int dots = many_registers ? 4 : 2;       // rows of A that are multiplied at once
+  static constexpr int most_rows = many_registers ? 6 : 4;  // rows of x or y
+
+  T* h(int at) const { return h_ + std::ptrdiff_t(at) * h_stride_; }
+
+  /// Calls f with the number of rows as a constant, for the largest such that fits, until all rows are done.
+  template <class F>
+  static void in_blocks(int begin, int end, F f, int most = most_rows) {
+    while (begin < end) {
+      const int left = std::min(end - begin, most);
+      if (left >= 6)
+        f(std::integral_constant<int, 6>{}, begin), begin += 6;
+      else if (left >= 4)
+        f(std::integral_constant<int, 4>{}, begin), begin += 4;
+      else if (left >= 2)
+        f(std::integral_constant<int, 2>{}, begin), begin += 2;
+      else
+        f(std::integral_constant<int, 1>{}, begin), begin += 1;
+    }
+  }
+
+  void down(const Share& s) const {
+    const LowRank<T>& expert = g_.table[s.expert];
+    in_blocks(s.begin, s.end, [&](auto rows, int at) {
+      const T* x[rows];
+      T factor[rows];
+      static thread_local simd::Scratch<T> wide;
+      T* widened = std::is_same_v<In, T> ? nullptr : wide.get(std::size_t(rows) * std::size_t(g_.in));
+      for (int i = 0; i < rows; ++i) {
+        const std::int32_t slot = g_.order[at + i];
+        const In* u = g_.x[slot / g_.k];
+        factor[i] = g_.weight[slot] * expert.scale;
+        if constexpr (std::is_same_v<In, T>) {
+          x[i] = u;
+        } else {
+          T* to = widened + std::ptrdiff_t(i) * g_.in;
+          ANSER_SIMD()
+          for (int j = 0; j < g_.in; ++j) to[j] = T(u[j]);
+          x[i] = to;
+        }
+      }
+      for (int r = 0; r < expert.rank; r += dots) {
+        const T* a[dots];  // beyond the rank, its last row again
+        for (int j = 0; j < dots; ++j) a[j] = expert.a + std::ptrdiff_t(std::min(r + j, expert.rank - 1)) * g_.in;
+        T sums[dots][rows];
+        multiply_dots<rows>(a, x, sums);
+        for (int j = 0; j < dots && r + j < expert.rank; ++j)
+          for (int i = 0; i < rows; ++i) h(at + i)[r + j] = factor[i] * sums[j][i];
+      }
+    });
+  }
+
+  template <int Rows>
+  void multiply_dots(const T* const* a, const T* const* x, T (*sums)[Rows]) const {
+    simd::Vector<T> sum[dots][Rows] = {};
+    int i = 0;
+    for (; i + lanes <= g_.in; i += lanes) {
+      simd::Vector<T> va[dots];
+#pragma GCC unroll 8
+      for (int j = 0; j < dots; ++j) {
+        va[j] = simd::load(a[j] + i);
+        __builtin_prefetch(a[j] + std::ptrdiff_t(dots) * g_.in + i);  // the processor itself stops at each page
+      }
+#pragma GCC unroll 8
+      for (int r = 0; r < Rows; ++r) {
+        const auto vx = simd::load(x[r] + i);
+#pragma GCC unroll 8
+        for (int j = 0; j < dots; ++j) sum[j][r] += va[j] * vx;
+      }
+    }
+#pragma GCC unroll 8
+    for (int j = 0; j < dots; ++j)
+#pragma GCC unroll 8
+      for (int r = 0; r < Rows; ++r) {
+        T s = sum_lanes<T>(sum[j][r]);
+        for (int l = i; l < g_.in; ++l) s += a[j][l] * x[r][l];
+        sums[j][r] = s;
+      }
+  }
+
+  /// Columns [first, last) of y; nobody else writes them.
+  void up(int first, int last) const {
+    static thread_local simd::Scratch<T> memory;
+    const int padded = (max_rank_ + lanes - 1) / lanes * lanes;
+    T* b = memory.get(std::size_t(padded) * cols);
+    for (int e = 0; e < g_.experts; ++e) {
+      const LowRank<T>& expert = g_.table[e];
+      if (g_.begin[e] == g_.begin[e + 1] || expert.rank == 0) continue;
+      int o = first;
+      for (; o + cols <= last; o += cols) {
+        for (std::ptrdiff_t l = 0; l < std::ptrdiff_t(cols) * expert.rank; l += 64 / std::ptrdiff_t(sizeof(T)))
+          __builtin_prefetch(expert.b + std::ptrdiff_t(o + 2 * cols) * expert.rank + l);
+        transpose_rows(expert, o, b);
+        transpose_rows(expert, o + lanes, b + lanes);
+        in_blocks(
+            g_.begin[e], g_.begin[e + 1], [&](auto rows, int at) { add_tile<rows>(expert.rank, b, at, o); },
+            repeats_ ? 1 : most_rows);
+      }
+      for (; o < last; ++o)
+        for (int at = g_.begin[e]; at < g_.begin[e + 1]; ++at) {
+          T s = 0;
+          for (int r = 0; r < expert.rank; ++r) s += h(at)[r] * expert.b[std::ptrdiff_t(o) * expert.rank + r];
+          g_.y[g_.order[at] / g_.k][o] += s;
+        }
+    }
+  }
+
+  /// Rows [o, o + lanes) of B as columns: to [rank, cols].
+  void transpose_rows(const LowRank<T>& expert, int o, T* to) const {
+    const std::ptrdiff_t size = std::ptrdiff_t(g_.out) * expert.rank;
+    for (int r = 0; r < expert.rank; r += lanes) {
+      simd::Vector<T> square[lanes];
+      const std::ptrdiff_t from = std::ptrdiff_t(o) * expert.rank + r;
+      if (from + std::ptrdiff_t(lanes - 1) * expert.rank + lanes <= size) {  // what follows a row is read and not used
+#pragma GCC unroll 16
+        for (int j = 0; j < lanes; ++j) square[j] = simd::load(expert.b + from + std::ptrdiff_t(j) * expert.rank);
+      } else {
+        for (int j = 0; j < lanes; ++j) {
+          T row[lanes] = {};
+          std::copy_n(expert.b + from + std::ptrdiff_t(j) * expert.rank, std::min(lanes, expert.rank - r), row);
+          square[j] = simd::load(row);
+        }
+      }
+      simd::transpose<T>(square);
+#pragma GCC unroll 16
+      for (int j = 0; j < lanes; ++j) simd::store(to + std::ptrdiff_t(r + j) * cols, square[j]);
+    }
+  }
+
+  template <int Rows>
+  void add_tile(int rank, const T* b, int at, int o) const {
+    simd::Vector<T> sum[Rows][2];
+    T* y[Rows];
+#pragma GCC unroll 8
+    for (int i = 0; i < Rows; ++i) {
+      y[i] = g_.y[g_.order[at + i] / g_.k] + o;
+      sum[i][0] = simd::load(y[i]);
+      sum[i][1] = simd::load(y[i] + lanes);
+    }
+    const T* hidden = h(at);
+    for (int r = 0; r < rank; ++r, b += cols) {
+      const auto b0 = simd::load(b), b1 = simd::load(b + lanes);
+#pragma GCC unroll 8
+      for (int i = 0; i < Rows; ++i) {
+        const T s = hidden[i * h_stride_ + r];
+        sum[i][0] += s * b0;
+        sum[i][1] += s * b1;
+      }
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < Rows; ++i) {
+      simd::store(y[i], sum[i][0]);
+      simd::store(y[i] + lanes, sum[i][1]);
+    }
+  }
+
+  const GroupedLowRank<In, T>& g_;
+  std::vector<Share> shares_;
+  int max_rank_ = 0;
+  std::ptrdiff_t h_stride_ = 0;
+  bool parallel_ = false;
+  bool repeats_ = false;  // a row may use an expert twice; tiles of several rows would then lose a sum
+  T* h_ = nullptr;        // [slots in order, max_rank]
+};
+
+}  // namespace detail
+
+ANSER_INLINE void add_low_rank(const GroupedLowRank<float, float>& g) { detail::RoutedLowRank(g).run(); }
+ANSER_INLINE void add_low_rank(const GroupedLowRank<bf16, float>& g) { detail::RoutedLowRank(g).run(); }
+ANSER_INLINE void add_low_rank(const GroupedLowRank<double, double>& g) { detail::RoutedLowRank(g).run(); }
+
+}  // namespace anser::cpu

@@ -1,0 +1,134 @@
+#include "anser/backend/cpu_low_rank.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <random>
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+#include "products.hpp"
+
+using namespace anser;
+using reference::Numbers;
+
+namespace {
+
+/// Experts and a routing drawn at random; `experts` may be fewer than `k` so that an expert comes twice in a row.
+template <class In, class T>
+struct Routing {
+  Routing(int rows, int in, int out, int k, int experts, int max_rank, unsigned seed)
+      : x(rows, in, 1, 3), y(rows, out, 2, 5), weight(rows, k, 3) {
+    std::mt19937 random(seed);
+    auto up_to = [&](int n) { return int(random() % unsigned(n)); };
+    for (int e = 0; e < experts; ++e) {
+      const int rank = up_to(5) == 0 ? 0 : 1 + up_to(max_rank);
+      // Exactly as long as the matrix, one number beyond alignment: as in a mapped file.
+      a.emplace_back(std::size_t(rank * in) + 1);
+      b.emplace_back(std::size_t(rank * out) + 1);
+      for (T& v : a.back()) v = T(up_to(2001) - 1000) / 1000;
+      for (T& v : b.back()) v = T(up_to(2001) - 1000) / 1000;
+      table.push_back(
+          {rank ? a.back().data() + 1 : nullptr, rank ? b.back().data() + 1 : nullptr, rank, T(up_to(8)) / 4});
+    }
+    for (int slot = 0; slot < rows * k; ++slot) expert.push_back(up_to(6) == 0 ? -1 : up_to(experts));
+    begin.push_back(0);
+    for (int e = 0; e < experts; ++e) {
+      for (int slot = 0; slot < rows * k; ++slot)
+        if (expert[std::size_t(slot)] == e) order.push_back(slot);
+      begin.push_back(int(order.size()));
+    }
+    request = {x.matrix(),   y.matrix(),        rows, in, out, k, experts, table.data(), order.data(),
+               begin.data(), weight.data.data()};
+  }
+
+  double difference(const std::vector<T>& before) const {
+    double worst = 0;
+    const auto& g = request;
+    for (int row = 0; row < g.rows; ++row) {
+      std::vector<double> expected(std::size_t(g.out));
+      for (int s = 0; s < g.k; ++s) {
+        const int e = expert[std::size_t(row * g.k + s)];
+        if (e < 0) continue;
+        for (int r = 0; r < g.table[e].rank; ++r) {
+          double h = 0;
+          for (int i = 0; i < g.in; ++i) h += double(g.table[e].a[r * g.in + i]) * double(g.x[row][i]);
+          h *= double(g.weight[row * g.k + s]) * double(g.table[e].scale);
+          for (int o = 0; o < g.out; ++o) expected[std::size_t(o)] += h * double(g.table[e].b[o * g.table[e].rank + r]);
+        }
+      }
+      for (int o = 0; o < y.stride; ++o) {
+        const auto at = std::size_t(row * y.stride + o);
+        const double e = double(before[at]) + (o < g.out ? expected[std::size_t(o)] : 0.0);
+        worst = std::max(worst, std::abs(e - double(y.data[at])));
+      }
+    }
+    return worst;
+  }
+
+  Numbers<In> x;
+  Numbers<T> y, weight;
+  std::vector<std::vector<T>> a, b;
+  std::vector<LowRank<T>> table;
+  std::vector<std::int32_t> expert, order, begin;
+  GroupedLowRank<In, T> request;
+};
+
+template <class In, class T>
+void compare(int rows, int in, int out, int k, int experts, int max_rank, unsigned seed) {
+  Routing<In, T> routing(rows, in, out, k, experts, max_rank, seed);
+  const auto before = routing.y.data;
+  cpu::add_low_rank(routing.request);
+  BOOST_TEST_INFO("rows " << rows << " in " << in << " out " << out << " k " << k << " experts " << experts);
+  BOOST_TEST(routing.difference(before) < (std::is_same_v<T, double> ? 1e-11 : 2e-4) * max_rank);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(cpu_low_rank)
+
+BOOST_AUTO_TEST_CASE(odd_sizes) {
+  std::mt19937 random(5);
+  auto up_to = [&](int n) { return int(random() % unsigned(n)); };
+  for (int trial = 0; trial < 150; ++trial) {
+    const int rows = 1 + up_to(40), in = 1 + up_to(100), out = 1 + up_to(100), k = 1 + up_to(4), experts = 1 + up_to(9);
+    const int rank = 1 + up_to(40);
+    const unsigned seed = unsigned(trial);
+    compare<float, float>(rows, in, out, k, experts, rank, seed);
+    compare<bf16, float>(rows, in, out, k, experts, rank, seed);
+    compare<double, double>(rows, in, out, k, experts, rank, seed);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(sizes_that_are_worth_threads) {
+  for (const int experts : {1, 20}) {
+    compare<float, float>(130, 256, 200, 2, experts, 16, 1);
+    compare<bf16, float>(130, 200, 256, 2, experts, 16, 2);
+    compare<double, double>(130, 96, 512, 1, experts, 16, 3);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(nobody_is_routed) {
+  Routing<float, float> routing(4, 8, 8, 2, 3, 4, 1);
+  const auto before = routing.y.data;
+  const std::vector<std::int32_t> nobody(4, 0);
+  routing.request.begin = nobody.data();
+  cpu::add_low_rank(routing.request);
+  BOOST_TEST(routing.y.data == before);
+}
+
+#if defined(_OPENMP)
+BOOST_AUTO_TEST_CASE(the_number_of_threads_does_not_change_a_bit) {
+  const int threads = omp_get_max_threads();
+  std::vector<std::vector<float>> results;
+  for (const int n : {1, 2, 3, 5}) {
+    omp_set_num_threads(n);
+    Routing<float, float> routing(200, 300, 270, 2, 12, 16, 4);
+    cpu::add_low_rank(routing.request);
+    results.push_back(routing.y.data);
+  }
+  omp_set_num_threads(threads);
+  for (const auto& r : results) BOOST_TEST((r == results[0]));
+}
+#endif
+
+BOOST_AUTO_TEST_SUITE_END()
