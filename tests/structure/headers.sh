@@ -1,6 +1,6 @@
 #!/bin/sh
 # Every header compiles alone: headers.sh <include folder> <options file> <C++ compiler> [<CUDA's include folder> <nvcc>]
-# Headers are read as users of anser::compiled read them, without the bodies of x-inl.hpp, which are compiled alone too.
+# They are read as anser::compiled reads them, x-inl.hpp apart; the consumers' tests read the headers with their bodies.
 # What includes CUDA needs its include folder, and kernels (backend/cuda*-inl.hpp) need nvcc; without, they are left out.
 set -u
 include=$1 options=$2 cxx=$3 cuda=${4:-} nvcc=${5:-}
@@ -16,12 +16,11 @@ else
   echo "headers: left out, for want of CUDA: $(tr '\n' ' ' < "$work/cuda")"
   grep -v -x -F -f "$work/cuda" "$work/all" > "$work/host"
 fi
-set -- $(command -v ccache) "$cxx" $(cat "$options") ${cuda:+-isystem "$cuda"} -O0 -Wall -Wextra -Wpedantic -Wshadow -Werror
+set -- $(command -v ccache) "$cxx" $(cat "$options") ${cuda:+-isystem "$cuda"} -DANSER_COMPILED -O0 -Wall -Wextra -Wpedantic -Wshadow -Werror
 
 xargs -P 2 -I{} sh -c '
   header=$1 work=$2
   shift 2
-  case $header in *-inl.hpp) ;; *) set -- "$@" -DANSER_COMPILED ;; esac
   source=$work/$(printf "%s" "$header" | tr / .).cpp
   printf "#include <%s>\n" "$header" > "$source"
   output=$("$@" -c -o "${source%.cpp}.o" "$source" 2>&1) ||
