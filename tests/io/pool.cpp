@@ -1,6 +1,6 @@
 #include <anser/io/pool.hpp>
 #include <boost/test/unit_test.hpp>
-#include <chrono>
+#include <ctime>
 
 #include "temporary.hpp"
 
@@ -102,12 +102,12 @@ BOOST_AUTO_TEST_CASE(many_experts_open_quickly) {
     for (const char* file : {"/adapter_config.json", "/adapter_model.safetensors"})
       std::filesystem::create_hard_link(folder.path("0000") + file, folder.path(name) + file);
   }
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // of this process, however busy the machine is
   const anser::Pool pool = anser::load_pool(folder.path());
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double seconds = double(std::clock() - start) / CLOCKS_PER_SEC;
   BOOST_TEST(pool.experts.size() == 1024u);
   BOOST_TEST_MESSAGE("1024 experts of 96 sites opened in " << seconds << " s");
-  BOOST_TEST(seconds < 60);  // about 1 s; sanitizers and busy machines take longer
+  BOOST_TEST(seconds < 30);  // about 1 s; 10 s with sanitizers
 }
 
 BOOST_AUTO_TEST_SUITE_END()
