@@ -20,7 +20,7 @@ if(CCACHE)
   list(APPEND options -DCMAKE_CXX_COMPILER_LAUNCHER=${CCACHE})
 endif()
 if(SANITIZE)  # a library built with sanitizers is linked by programs built with them
-  list(APPEND options "-DCMAKE_CXX_FLAGS=-fsanitize=${SANITIZE}")
+  list(APPEND options "-DCMAKE_CXX_FLAGS=-O0 -fsanitize=${SANITIZE}")
 endif()
 if(WAY STREQUAL "find_package")
   run("the installation" "${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${WORK}/prefix" --config "${CONFIG}")
