@@ -11,7 +11,7 @@
 namespace anser::simd {
 
 /// e^x. Zero below -87.3, infinity above 88.3, where the result leaves the normal floats.
-inline float exp(float x) {
+ANSER_HD inline float exp(float x) {
   constexpr float shift = 0x1.8p23f;  // adding it leaves the nearest integer in the low bits
   const float shifted = x * 1.44269504f + shift;
   const float n = shifted - shift;
@@ -27,20 +27,20 @@ inline float exp(float x) {
   const float v = p * std::bit_cast<float>(exponent);
   return x < -87.3f ? 0.f : x > 88.3f ? std::numeric_limits<float>::infinity() : v;
 }
-inline double exp(double x) { return std::exp(x); }
+ANSER_HD inline double exp(double x) { return std::exp(x); }
 
 /// 1 / (1 + e^-x)
 template <class T>
-T sigmoid(T x) {
+ANSER_HD T sigmoid(T x) {
   return 1 / (1 + exp(-x));
 }
 
-inline float tanh(float x) {
+ANSER_HD inline float tanh(float x) {
   const float s = x * x;
   const float small = x * (1 + s * (-1.f / 3 + s * (2.f / 15 + s * (-17.f / 315))));  // elsewhere digits would cancel
   const float large = 1 - 2 / (1 + exp(2 * x));
   return s < 0.04f ? small : large;
 }
-inline double tanh(double x) { return std::tanh(x); }
+ANSER_HD inline double tanh(double x) { return std::tanh(x); }
 
 }  // namespace anser::simd

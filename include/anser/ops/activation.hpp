@@ -13,6 +13,7 @@ struct Gated {
   int n;
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
+    ANSER_SIMD()
     for (int j = team.rank(); j < n; j += team.size()) y[r][j] = Y(f(gate[r][j]) * x[r][j]);
   }
 };
@@ -25,6 +26,7 @@ struct GatedBackward {
   int n;
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
+    ANSER_SIMD()
     for (int j = team.rank(); j < n; j += team.size()) {
       if (dgate) dgate[r][j] += dy[r][j] * x[r][j] * f.slope(gate[r][j]);
       if (dx) dx[r][j] += dy[r][j] * f(gate[r][j]);
@@ -46,7 +48,8 @@ Tensor<B> gated_gelu(const Context<B>& cx, const Real<B>& gate, const Real<B>& x
   using R = typename B::real;
   using E = typename B::element;
   using F = function::GeluNew;
-  check(gate.rows() == x.rows() && gate.cols() == x.cols(), "gated_gelu: ", gate.shape(), " and ", x.shape(), " differ");
+  check(gate.rows() == x.rows() && gate.cols() == x.cols(), "gated_gelu: ", gate.shape(), " and ", x.shape(),
+        " differ");
   auto y = cx.template result<E>(x.shape(), gate, x);
   const std::size_t work = std::size_t(x.cols());
   run(cx.device, x.rows(), work, kernel::Gated<F, R, E>{{}, gate.matrix(), x.matrix(), y.matrix(), x.cols()});

@@ -21,18 +21,32 @@ struct AttentionSoftmax {
     const int seen = causal ? i + keys - queries + 1 : keys;
     R* row = p[r];
     R top = -std::numeric_limits<R>::infinity(), s = 0;
-    for (int j = team.rank(); j < seen; j += team.size()) {
-      if (mask && !mask[b][j]) continue;
-      if (bias) row[j] += bias[h][j - i + queries - 1];
-      top = std::fmax(top, row[j]);
+    constexpr R hidden = -std::numeric_limits<R>::infinity();
+    if (bias) {
+      const R* shifted = bias[h] + (queries - 1 - i);
+      ANSER_SIMD()
+      for (int j = team.rank(); j < seen; j += team.size()) row[j] += shifted[j];
     }
+    if (mask) {
+      const std::int32_t* shown = mask[b];
+      ANSER_SIMD()
+      for (int j = team.rank(); j < seen; j += team.size()) row[j] = shown[j] ? row[j] : hidden;
+    }
+    ANSER_SIMD(reduction(max : top))
+    for (int j = team.rank(); j < seen; j += team.size()) top = row[j] > top ? row[j] : top;
     top = team.max(top);
-    for (int j = team.rank(); j < keys; j += team.size()) {
-      const bool hidden = j >= seen || (mask && !mask[b][j]);
-      s += row[j] = hidden ? R(0) : std::exp(row[j] - top);
+    if (top == hidden) {  // a query that sees nothing gives zeros
+      for (int j = team.rank(); j < keys; j += team.size()) row[j] = 0;
+      return;
     }
-    s = team.sum(s);
-    const R inverse = s > 0 ? 1 / s : R(0);  // a query that sees nothing gives zeros
+    ANSER_SIMD(reduction(+ : s))
+    for (int j = team.rank(); j < keys; j += team.size()) {
+      const R e = j < seen ? simd::exp(row[j] - top) : R(0);
+      row[j] = e;
+      s += e;
+    }
+    const R inverse = 1 / team.sum(s);
+    ANSER_SIMD()
     for (int j = team.rank(); j < keys; j += team.size()) row[j] *= inverse;
   }
 };
@@ -46,8 +60,10 @@ struct AttentionSoftmaxBackward {
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
     R dot = 0;
+    ANSER_SIMD(reduction(+ : dot))
     for (int j = team.rank(); j < keys; j += team.size()) dot += p[r][j] * dp[r][j];
     dot = team.sum(dot);
+    ANSER_SIMD()
     for (int j = team.rank(); j < keys; j += team.size()) dp[r][j] = p[r][j] * (dp[r][j] - dot);
   }
 };

@@ -1,8 +1,8 @@
 #pragma once
-#include <cmath>
 #include <concepts>
 
 #include "../core/random.hpp"
+#include "../core/simd.hpp"
 #include "../tensor/context.hpp"
 
 namespace anser {
@@ -17,6 +17,7 @@ struct Unary {
   int n;
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
+    ANSER_SIMD()
     for (int j = team.rank(); j < n; j += team.size()) y[r][j] = Y(f(accumulator<X>(x[r][j])));
   }
 };
@@ -31,6 +32,7 @@ struct UnaryBackward {
   int n;
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
+    ANSER_SIMD()
     for (int j = team.rank(); j < n; j += team.size()) dx[r][j] += dy[r][j] * f.slope(R(x[r][j]));
   }
 };
@@ -44,6 +46,7 @@ struct Add {
   T s;
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
+    ANSER_SIMD()
     for (int j = team.rank(); j < n; j += team.size()) y[r][j] = a[r][j] + s * b[r][j];
   }
 };
@@ -57,6 +60,7 @@ struct Multiply {
   bool column;
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
+    ANSER_SIMD()
     for (int j = team.rank(); j < n; j += team.size()) {
       const T v = a[r][j] * b[r][column ? 0 : j];
       y[r][j] = accumulate ? y[r][j] + v : v;
@@ -73,6 +77,7 @@ struct Dot {
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
     T s = 0;
+    ANSER_SIMD(reduction(+ : s))
     for (int j = team.rank(); j < n; j += team.size()) s += a[r][j] * b[r][j];
     s = team.sum(s);
     if (team.rank() == 0) y[r][0] += s;
@@ -152,7 +157,7 @@ struct Scale {
 struct Sigmoid {
   template <class T>
   ANSER_HD T operator()(T x) const {
-    return 1 / (1 + std::exp(-x));
+    return simd::sigmoid(x);
   }
   template <class T>
   ANSER_HD T slope(T x) const {
@@ -174,11 +179,11 @@ struct Relu {
 struct GeluNew {
   template <class T>
   ANSER_HD T operator()(T x) const {
-    return x / 2 * (1 + std::tanh(T(0.7978845608028654) * (x + T(0.044715) * x * x * x)));
+    return x / 2 * (1 + simd::tanh(T(0.7978845608028654) * (x + T(0.044715) * x * x * x)));
   }
   template <class T>
   ANSER_HD T slope(T x) const {
-    const T c = T(0.7978845608028654), t = std::tanh(c * (x + T(0.044715) * x * x * x));
+    const T c = T(0.7978845608028654), t = simd::tanh(c * (x + T(0.044715) * x * x * x));
     return (1 + t) / 2 + x / 2 * (1 - t * t) * c * (1 + T(0.134145) * x * x);
   }
 };
@@ -246,8 +251,7 @@ template <Backend B>
 void accumulate(const Context<B>& cx, const Real<B>& a, const Real<B>& b) {
   using R = typename B::real;
   check(!cx.tape && a.rows() == b.rows() && a.cols() == b.cols(), "accumulate: ", a.shape(), " and ", b.shape());
-  run(cx.device, a.rows(), std::size_t(a.cols()),
-      kernel::Add<R>{a.matrix(), b.matrix(), a.matrix(), a.cols(), R(1)});
+  run(cx.device, a.rows(), std::size_t(a.cols()), kernel::Add<R>{a.matrix(), b.matrix(), a.matrix(), a.cols(), R(1)});
 }
 
 /// s x
@@ -261,7 +265,8 @@ template <Backend B>
 Real<B> multiply(const Context<B>& cx, const Real<B>& a, const Real<B>& b) {
   using R = typename B::real;
   const bool column = b.cols() == 1 && a.cols() != 1;
-  check(a.rows() == b.rows() && (column || a.cols() == b.cols()), "multiply: ", a.shape(), " and ", b.shape(), " differ");
+  check(a.rows() == b.rows() && (column || a.cols() == b.cols()), "multiply: ", a.shape(), " and ", b.shape(),
+        " differ");
   auto y = cx.result(a.shape(), a, b);
   const std::size_t work = std::size_t(a.cols());
   run(cx.device, a.rows(), work, kernel::Multiply<R, false>{a.matrix(), b.matrix(), y.matrix(), a.cols(), column});
@@ -307,8 +312,7 @@ Real<B> dropout(const Context<B>& cx, const Real<B>& x, float rate, Random rando
   const std::size_t work = std::size_t(x.cols());
   run(cx.device, x.rows(), work, kernel::Dropout<R, false>{x.matrix(), y.matrix(), x.cols(), rate, random});
   cx.remember(y, [x, y, rate, random, work] {
-    run(y.device(), x.rows(), work,
-        kernel::Dropout<R, true>{y.grad_matrix(), x.grad_matrix(), x.cols(), rate, random});
+    run(y.device(), x.rows(), work, kernel::Dropout<R, true>{y.grad_matrix(), x.grad_matrix(), x.cols(), rate, random});
   });
   return y;
 }

@@ -13,6 +13,7 @@ struct Gather {
   int n;
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
+    ANSER_SIMD()
     for (int j = team.rank(); j < n; j += team.size()) y[r][j] = R(table[index[r]][j]);
   }
 };
@@ -29,8 +30,10 @@ struct GatherBackward {
     for (int i = 0; i < r; ++i)
       if (index[i] == index[r]) return;
     for (int i = r; i < rows; ++i)
-      if (index[i] == index[r])
+      if (index[i] == index[r]) {
+        ANSER_SIMD()
         for (int j = team.rank(); j < n; j += team.size()) dtable[index[r]][j] += dy[i][j];
+      }
   }
 };
 

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "../core/simd.hpp"
 #include "../tensor/context.hpp"
 
 namespace anser {
@@ -19,18 +20,19 @@ struct CrossEntropy {
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
     R top = -std::numeric_limits<R>::infinity(), s = 0, total = 0;
-    for (int j = team.rank(); j < n; j += team.size()) top = std::fmax(top, logits[r][j]);
+    ANSER_SIMD(reduction(max : top))
+    for (int j = team.rank(); j < n; j += team.size()) top = logits[r][j] > top ? logits[r][j] : top;
     top = team.max(top);
+    ANSER_SIMD(reduction(+ : s, total))
     for (int j = team.rank(); j < n; j += team.size()) {
-      s += std::exp(logits[r][j] - top);
+      s += simd::exp(logits[r][j] - top);
       total += logits[r][j];
     }
     s = team.sum(s);
     total = team.sum(total);
     if (team.rank() != 0) return;
     log_sum[r] = top + std::log(s);
-    loss[r] = label[r] < 0 ? R(0)
-                           : log_sum[r] - (1 - smoothing) * logits[r][label[r]] - smoothing * total / R(n);
+    loss[r] = label[r] < 0 ? R(0) : log_sum[r] - (1 - smoothing) * logits[r][label[r]] - smoothing * total / R(n);
   }
 };
 
@@ -46,9 +48,12 @@ struct CrossEntropyBackward {
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
     if (label[r] < 0) return;
+    const std::int32_t kept = label[r];
+    const R slope = dloss[r], log = log_sum[r];
+    ANSER_SIMD()
     for (int j = team.rank(); j < n; j += team.size()) {
-      const R target = (j == label[r] ? 1 - smoothing : R(0)) + smoothing / R(n);
-      dlogits[r][j] += dloss[r] * (std::exp(logits[r][j] - log_sum[r]) - target);
+      const R target = (j == kept ? 1 - smoothing : R(0)) + smoothing / R(n);
+      dlogits[r][j] += slope * (simd::exp(logits[r][j] - log) - target);
     }
   }
 };
@@ -66,7 +71,8 @@ Real<B> cross_entropy(const Context<B>& cx, const Real<B>& logits, const Index<B
   Real<B> log_sum(cx.device, {logits.rows()});
   const std::size_t work = std::size_t(logits.cols());
   run(cx.device, logits.rows(), work,
-      kernel::CrossEntropy<R>{logits.matrix(), labels.data(), loss.data(), log_sum.data(), logits.cols(), R(smoothing)});
+      kernel::CrossEntropy<R>{logits.matrix(), labels.data(), loss.data(), log_sum.data(), logits.cols(),
+                              R(smoothing)});
   cx.remember(loss, [logits, labels, loss, log_sum, smoothing, work] {
     run(loss.device(), logits.rows(), work,
         kernel::CrossEntropyBackward<R>{logits.matrix(), labels.data(), log_sum.data(), loss.grad(),

@@ -22,6 +22,7 @@ struct LowRankDown {
     const X* u = x[slot / k];
     for (int j = 0; j < e.rank; ++j) {
       R s = 0;
+      ANSER_SIMD(reduction(+ : s))
       for (int i = team.rank(); i < in; i += team.size()) s += e.a[std::ptrdiff_t(j) * in + i] * R(u[i]);
       s = team.sum(s);
       if (team.rank() == 0) h[slot][j] = s;
@@ -47,6 +48,7 @@ struct LowRankUp {
       const R factor = weight[slot] * e.scale;
       for (int o = team.rank(); o < out; o += team.size()) {
         R v = 0;
+        ANSER_SIMD(reduction(+ : v))
         for (int j = 0; j < e.rank; ++j) v += e.b[std::ptrdiff_t(o) * e.rank + j] * h[slot][j];
         y[row][o] += factor * v;
       }
@@ -78,6 +80,21 @@ struct LowRankUpBackward {
     }
     if (dweight && team.rank() == 0) dweight[slot] += e.scale * dot;
   }
+  /// Along the rows of B, as they lie.
+  void operator()(Solo, int slot) const {
+    if (expert[slot] < 0) return;
+    const LowRank<R> e = table[expert[slot]];
+    const R* d = dy[slot / k];
+    R *sum = g[slot], dot = 0;
+    for (int j = 0; j < e.rank; ++j) sum[j] = 0;
+    for (int o = 0; o < out; ++o) {
+      const R *b = e.b + std::ptrdiff_t(o) * e.rank, by = d[o];
+      ANSER_SIMD()
+      for (int j = 0; j < e.rank; ++j) sum[j] += b[j] * by;
+    }
+    for (int j = 0; j < e.rank; ++j) dot += sum[j] * h[slot][j];
+    if (dweight) dweight[slot] += e.scale * dot;
+  }
 };
 
 /// dx[row] += sum over slots of weight scale A_eᵀ g[slot]
@@ -100,6 +117,20 @@ struct LowRankDownBackward {
         R v = 0;
         for (int j = 0; j < e.rank; ++j) v += e.a[std::ptrdiff_t(j) * in + i] * g[slot][j];
         dx[row][i] += factor * v;
+      }
+    }
+  }
+  /// Along the rows of A, as they lie.
+  void operator()(Solo, int row) const {
+    R* to = dx[row];
+    for (int s = 0; s < k; ++s) {
+      const int slot = row * k + s;
+      if (expert[slot] < 0) continue;
+      const LowRank<R> e = table[expert[slot]];
+      for (int j = 0; j < e.rank; ++j) {
+        const R *a = e.a + std::ptrdiff_t(j) * in, by = weight[slot] * e.scale * g[slot][j];
+        ANSER_SIMD()
+        for (int i = 0; i < in; ++i) to[i] += a[i] * by;
       }
     }
   }
@@ -131,6 +162,7 @@ struct LowRankGradientA {
       const int slot = order[at];
       const R factor = weight[slot] * table[e].scale * g[slot][j];
       const X* u = x[slot / k];
+      ANSER_SIMD()
       for (int i = team.rank(); i < in; i += team.size()) gradient[e].a[std::ptrdiff_t(j) * in + i] += factor * R(u[i]);
     }
   }
@@ -153,6 +185,7 @@ struct LowRankGradientB {
     for (int at = begin[e]; at < begin[e + 1]; ++at) {
       const int slot = order[at];
       const R factor = weight[slot] * table[e].scale * dy[slot / k][o];
+      ANSER_SIMD()
       for (int j = team.rank(); j < table[e].rank; j += team.size())
         gradient[e].b[std::ptrdiff_t(o) * table[e].rank + j] += factor * h[slot][j];
     }
@@ -215,8 +248,7 @@ class LowRankExperts {
   Index<B> gradients(B& device) const {
     std::vector<kernel::LowRankGradient<R>> g(a_.size());
     for (std::size_t e = 0; e < a_.size(); ++e)
-      if (a_[e])
-        g[e] = {a_[e].needs_grad() ? a_[e].grad() : nullptr, b_[e].needs_grad() ? b_[e].grad() : nullptr};
+      if (a_[e]) g[e] = {a_[e].needs_grad() ? a_[e].grad() : nullptr, b_[e].needs_grad() ? b_[e].grad() : nullptr};
     return upload(device, g);
   }
 
@@ -244,15 +276,15 @@ class LowRankExperts {
 /// gradient passes through. `experts` must outlive the tape.
 template <Backend B, class X>
 void add_low_rank(const Context<B>& cx, const Real<B>& y, const Tensor<B, X>& x,
-                  const std::shared_ptr<const LowRankExperts<B>>& experts, const Index<B>& expert, const Real<B>& weight,
-                  const Groups<B>& groups) {
+                  const std::shared_ptr<const LowRankExperts<B>>& experts, const Index<B>& expert,
+                  const Real<B>& weight, const Groups<B>& groups) {
   using R = typename B::real;
   const int rows = x.rows(), in = x.cols(), out = y.cols(), k = weight.cols(), slots = rows * k;
   check(y.rows() == rows && weight.rows() == rows, "add_low_rank: x ", x.shape(), ", y ", y.shape(), ", routing ",
         weight.shape());
   const LowRank<R>* table = experts->table(cx.device, groups.begin.data());
   const bool learns = cx.tape && (x.needs_grad() || weight.needs_grad() || experts->learns());
-  if constexpr (requires(B& d, const GroupedLowRank<X, R>& g) { d.low_rank(g); }) {
+  if constexpr (requires(B & d, const GroupedLowRank<X, R>& g) { d.low_rank(g); }) {
     if (!learns) {
       cx.device.low_rank(GroupedLowRank<X, R>{x.matrix(), y.matrix(), rows, in, out, k, experts->size(), table,
                                               groups.order.data(), groups.begin.data(), weight.data()});
@@ -284,8 +316,8 @@ void add_low_rank(const Context<B>& cx, const Real<B>& y, const Tensor<B, X>& x,
         kernel::LowRankGradientA<X, R>{table, into, groups.order.data(), groups.begin.data(), weight.data(), g.matrix(),
                                        x.matrix(), in, k, h.cols()});
     run(device, experts->size() * out, share,
-        kernel::LowRankGradientB<R>{table, into, groups.order.data(), groups.begin.data(), weight.data(), h.matrix(), dy,
-                                    out, k});
+        kernel::LowRankGradientB<R>{table, into, groups.order.data(), groups.begin.data(), weight.data(), h.matrix(),
+                                    dy, out, k});
   });
 }
 

@@ -3,13 +3,13 @@
 
 namespace anser {
 
-/// out [m, n] = x [m, k] Wᵀ, W [n, k]; out may be columns of a wider tensor. x and W are of one type, the result is real.
-/// Throws Error where the sizes do not meet.
+/// out [m, n] = x [m, k] Wᵀ, W [n, k]; out may be columns of a wider tensor. x and W are of one type, the result is
+/// real. Throws Error where the sizes do not meet.
 template <Backend B, class T>
 void matmul_t_into(const Context<B>& cx, const Tensor<B, T>& x, const Tensor<B, T>& w, const Real<B>& out) {
   check(x.cols() == w.cols(), "matmul: x ", x.shape(), " and weight ", w.shape(), " do not meet");
-  check(out.rows() == x.rows() && out.cols() == w.rows(), "matmul: the result ", out.shape(), " is not ", x.rows(), " x ",
-        w.rows());
+  check(out.rows() == x.rows() && out.cols() == w.rows(), "matmul: the result ", out.shape(), " is not ", x.rows(),
+        " x ", w.rows());
   using R = typename B::real;
   const int m = x.rows(), n = w.rows(), k = x.cols();
   cx.device.gemm(Gemm<T, R>{x.matrix(), w.matrix(), out.matrix(), m, n, k, false, true, 1, 0, {}, {}});

@@ -17,8 +17,10 @@ struct RmsNorm {
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
     R s = 0;
+    ANSER_SIMD(reduction(+ : s))
     for (int j = team.rank(); j < n; j += team.size()) s += x[r][j] * x[r][j];
     const R inverse = 1 / std::sqrt(team.sum(s) / R(n) + eps);
+    ANSER_SIMD()
     for (int j = team.rank(); j < n; j += team.size()) y[r][j] = Y(x[r][j] * inverse * weight[j]);
   }
 };
@@ -35,14 +37,17 @@ struct RmsNormBackward {
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
     R s = 0, dot = 0;
+    ANSER_SIMD(reduction(+ : s, dot))
     for (int j = team.rank(); j < n; j += team.size()) {
       s += x[r][j] * x[r][j];
       dot += dy[r][j] * weight[j] * x[r][j];
     }
     const R inv = 1 / std::sqrt(team.sum(s) / R(n) + eps);
     dot = team.sum(dot) * inv * inv * inv / R(n);
-    if (dx)
+    if (dx) {
+      ANSER_SIMD()
       for (int j = team.rank(); j < n; j += team.size()) dx[r][j] += dy[r][j] * weight[j] * inv - x[r][j] * dot;
+    }
     if (team.rank() == 0) inverse[r] = inv;
   }
 };
@@ -73,8 +78,10 @@ struct Statistics {
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
     R s = 0, q = 0;
+    ANSER_SIMD(reduction(+ : s))
     for (int j = team.rank(); j < n; j += team.size()) s += R(x[r][j]);
     const R mean = team.sum(s) / R(n);
+    ANSER_SIMD(reduction(+ : q))
     for (int j = team.rank(); j < n; j += team.size()) q += (R(x[r][j]) - mean) * (R(x[r][j]) - mean);
     const R inverse = 1 / std::sqrt(team.sum(q) / R(n) + eps);
     if (team.rank() == 0) {
@@ -94,10 +101,13 @@ struct Standardise {
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
     R s = 0, q = 0;
+    ANSER_SIMD(reduction(+ : s))
     for (int j = team.rank(); j < n; j += team.size()) s += R(x[r][j]);
     const R mean = team.sum(s) / R(n);
+    ANSER_SIMD(reduction(+ : q))
     for (int j = team.rank(); j < n; j += team.size()) q += (R(x[r][j]) - mean) * (R(x[r][j]) - mean);
     const R inverse = 1 / std::sqrt(team.sum(q) / R(n) + eps);
+    ANSER_SIMD()
     for (int j = team.rank(); j < n; j += team.size()) y[r][j] = (R(x[r][j]) - mean) * inverse;
   }
 };
@@ -112,6 +122,7 @@ struct StandardiseBackward {
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
     R s = 0, q = 0, g = 0, dot = 0;
+    ANSER_SIMD(reduction(+ : s, g, dot))
     for (int j = team.rank(); j < n; j += team.size()) {
       s += R(x[r][j]);
       g += dy[r][j];
@@ -120,8 +131,10 @@ struct StandardiseBackward {
     const R mean = team.sum(s) / R(n);
     g = team.sum(g) / R(n);
     dot = team.sum(dot) / R(n);
+    ANSER_SIMD(reduction(+ : q))
     for (int j = team.rank(); j < n; j += team.size()) q += (R(x[r][j]) - mean) * (R(x[r][j]) - mean);
     const R inverse = 1 / std::sqrt(team.sum(q) / R(n) + eps);
+    ANSER_SIMD()
     for (int j = team.rank(); j < n; j += team.size()) dx[r][j] += (dy[r][j] - g - y[r][j] * dot) * inverse;
   }
 };
@@ -136,8 +149,7 @@ Tensor<B> rms_norm(const Context<B>& cx, const Real<B>& x, const Real<B>& weight
   check(int(weight.shape().size()) == x.cols(), "rms_norm: weight ", weight.shape(), " for rows of ", x.cols());
   auto y = cx.template result<E>(x.shape(), x, weight);
   const std::size_t work = std::size_t(x.cols());
-  run(cx.device, x.rows(), work,
-      kernel::RmsNorm<R, E>{x.matrix(), weight.data(), y.matrix(), x.cols(), R(eps)});
+  run(cx.device, x.rows(), work, kernel::RmsNorm<R, E>{x.matrix(), weight.data(), y.matrix(), x.cols(), R(eps)});
   cx.remember(y, [x, weight, y, eps, work] {
     B& device = y.device();
     Real<B> inverse(device, {x.rows()});
@@ -156,8 +168,7 @@ template <Backend B, class X>
 Real<B> statistics(const Context<B>& cx, const Tensor<B, X>& x, double eps = 1e-5) {
   using R = typename B::real;
   Real<B> y(cx.device, {x.rows(), 2});
-  run(cx.device, x.rows(), std::size_t(x.cols()),
-      kernel::Statistics<X, R>{x.matrix(), y.matrix(), x.cols(), R(eps)});
+  run(cx.device, x.rows(), std::size_t(x.cols()), kernel::Statistics<X, R>{x.matrix(), y.matrix(), x.cols(), R(eps)});
   return y;
 }
 

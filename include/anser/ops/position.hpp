@@ -71,8 +71,7 @@ Real<B> relative_bias(const Context<B>& cx, const Real<B>& table, Buckets bucket
   using R = typename B::real;
   const int n = queries + keys - 1, heads = table.cols(), zero = queries - 1 + offset;
   auto bias = cx.result({heads, n}, table);
-  run(cx.device, heads, std::size_t(n),
-      kernel::RelativeBias<R>{table.matrix(), bias.matrix(), buckets, n, zero});
+  run(cx.device, heads, std::size_t(n), kernel::RelativeBias<R>{table.matrix(), bias.matrix(), buckets, n, zero});
   cx.remember(bias, [table, bias, buckets, n, zero, heads] {
     run(bias.device(), table.rows() * heads, std::size_t(n),
         kernel::RelativeBiasBackward<R>{bias.grad_matrix(), table.grad_matrix(), buckets, n, zero, heads});

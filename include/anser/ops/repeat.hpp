@@ -12,6 +12,7 @@ struct RepeatRows {
   int times, n;
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
+    ANSER_SIMD()
     for (int j = team.rank(); j < n; j += team.size()) y[r][j] = x[r / times][j];
   }
 };

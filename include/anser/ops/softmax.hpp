@@ -1,7 +1,7 @@
 #pragma once
-#include <cmath>
 #include <limits>
 
+#include "../core/simd.hpp"
 #include "../tensor/context.hpp"
 
 namespace anser {
@@ -17,10 +17,17 @@ struct Softmax {
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
     R top = -std::numeric_limits<R>::infinity(), s = 0;
-    for (int j = team.rank(); j < n; j += team.size()) top = std::fmax(top, x[r][j]);
+    ANSER_SIMD(reduction(max : top))
+    for (int j = team.rank(); j < n; j += team.size()) top = x[r][j] > top ? x[r][j] : top;
     top = team.max(top);
-    for (int j = team.rank(); j < n; j += team.size()) s += y[r][j] = std::exp((x[r][j] - top) / temperature);
+    ANSER_SIMD(reduction(+ : s))
+    for (int j = team.rank(); j < n; j += team.size()) {
+      const R e = simd::exp((x[r][j] - top) / temperature);
+      y[r][j] = e;
+      s += e;
+    }
     s = team.sum(s);
+    ANSER_SIMD()
     for (int j = team.rank(); j < n; j += team.size()) y[r][j] /= s;
   }
 };
@@ -34,8 +41,10 @@ struct SoftmaxBackward {
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
     R dot = 0;
+    ANSER_SIMD(reduction(+ : dot))
     for (int j = team.rank(); j < n; j += team.size()) dot += y[r][j] * dy[r][j];
     dot = team.sum(dot);
+    ANSER_SIMD()
     for (int j = team.rank(); j < n; j += team.size()) dx[r][j] += y[r][j] * (dy[r][j] - dot) / temperature;
   }
 };

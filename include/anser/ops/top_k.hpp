@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "../core/simd.hpp"
 #include "../tensor/context.hpp"
 
 namespace anser {
@@ -64,6 +65,57 @@ struct TopK {
     }
     if (team.rank() == 0)
       for (int i = 0; i < k; ++i) weight[std::ptrdiff_t(r) * k + i] /= kept + eps;
+  }
+  /// One pass that keeps the k largest, one for the softmax's sum. Blocks with nothing large enough are skipped whole.
+  void operator()(Solo, int r) const {
+    constexpr R lowest = -std::numeric_limits<R>::infinity();
+    constexpr int block = 64;
+    const R* row = scores[r];
+    std::int32_t* index = expert + std::ptrdiff_t(r) * k;
+    R* best = weight + std::ptrdiff_t(r) * k;  // logits first, weights in the end
+    int found = 0;
+    for (int i = 0; i < k; ++i) {  // scores that are not numbers still name an expert
+      index[i] = n - 1;
+      best[i] = lowest;
+    }
+    R logits[block];
+    auto fill = [&](int begin, int count) {
+      ANSER_SIMD()
+      for (int j = 0; j < count; ++j) logits[j] = logit(row[begin + j], r, begin + j);
+    };
+    for (int begin = 0; begin < n; begin += block) {
+      const int count = n - begin < block ? n - begin : block;
+      R top = lowest;
+      fill(begin, count);
+      ANSER_SIMD(reduction(max : top))
+      for (int j = 0; j < count; ++j) top = logits[j] > top ? logits[j] : top;
+      if (found == k && !(top > best[k - 1])) continue;
+      for (int j = 0; j < count; ++j) {
+        const R v = logits[j];
+        if (v != v || (found == k && !(v > best[k - 1]))) continue;
+        found += found < k;
+        int at = found - 1;
+        for (; at > 0 && v > best[at - 1]; --at) {
+          best[at] = best[at - 1];
+          index[at] = index[at - 1];
+        }
+        best[at] = v;
+        index[at] = begin + j;
+      }
+    }
+    const R top = best[0];
+    R sum = 0, kept = 0;
+    for (int begin = 0; begin < n; begin += block) {
+      const int count = n - begin < block ? n - begin : block;
+      fill(begin, count);
+      ANSER_SIMD(reduction(+ : sum))
+      for (int j = 0; j < count; ++j) sum += simd::exp(logits[j] - top);
+    }
+    for (int i = 0; i < k; ++i) kept += best[i] = simd::exp(best[i] - top) / sum;
+    for (int i = 0; i < k; ++i) {
+      best[i] /= kept + eps;
+      if (candidate) index[i] = candidate[index[i]];
+    }
   }
 };
 
