@@ -1,6 +1,7 @@
 #pragma once
 /// T5 on the host, with what anser::compiled holds of it.
 #include "backend/cpu.hpp"
+#include "core/isa.hpp"
 #include "t5.hpp"
 #include "t5/instances.hpp"
 
