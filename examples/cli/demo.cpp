@@ -20,9 +20,9 @@ struct Options {
 };
 
 // Sentences of the skills, none of them a line of the corpus.
-constexpr const char* prompts[] = {"Fry the onion in a little oil and add pepper.",
-                                   "What is the capital of Portugal? It is Lisbon.", "What is 14 + 8? The sum is 22.",
-                                   "The wind is cold and it will rain on Monday."};
+constexpr const char* prompts[] = {
+    "Fry the fish in butter and add pepper and salt.", "Is Madrid the capital of Greece? No, it is Athens.",
+    "Two plus seven is nine, and nine minus four is five.", "The wind is cold and it will rain on Monday."};
 constexpr const char* shown[] = {"encoder.block.0.layer.0.SelfAttention.q",
                                  "encoder.block.1.layer.1.DenseReluDense.wi_0"};
 
@@ -35,17 +35,20 @@ std::string chosen(const Decision& d, std::size_t row, const Pool& pool) {
   return out;
 }
 
-/// Share of the routing weight that each expert had, over all sites and rows.
+/// Share of the routing weight that each expert had over all sites: on the sentence, and on what was written.
 std::string usage(const std::vector<Decision>& routing, const Pool& pool) {
-  std::vector<double> share(pool.experts.size());
+  std::vector<double> read(pool.experts.size()), written(pool.experts.size());
   for (const Decision& d : routing)
-    for (std::size_t i = 0; i < d.expert.size(); ++i) share[std::size_t(d.expert[i])] += double(d.weight[i]);
-  const double total = std::accumulate(share.begin(), share.end(), 0.0),
-               most = *std::max_element(share.begin(), share.end());
-  Table table({"  all sites", ">share", ""});
-  for (std::size_t e = 0; e < share.size(); ++e)
-    table.add({"  " + pool.experts[e].name, fmt::format("{:.1f} %", 100 * share[e] / total),
-               std::string(std::size_t(40 * share[e] / most + 0.5), '#')});
+    for (std::size_t i = 0; i < d.expert.size(); ++i)
+      (d.rows == Stack::encoder ? read : written)[std::size_t(d.expert[i])] += double(d.weight[i]);
+  const double all_read = std::accumulate(read.begin(), read.end(), 0.0);
+  const double all_written = std::accumulate(written.begin(), written.end(), 0.0);
+  const double most = *std::max_element(read.begin(), read.end());
+  Table table({"  all sites", ">reading it", ">writing", ""});
+  for (std::size_t e = 0; e < read.size(); ++e)
+    table.add({"  " + pool.experts[e].name, fmt::format("{:.1f} %", 100 * read[e] / all_read),
+               fmt::format("{:.1f} %", 100 * written[e] / all_written),
+               std::string(std::size_t(40 * read[e] / most + 0.5), '#')});
   return table.text();
 }
 
@@ -113,10 +116,10 @@ void add_demo(CLI::App& program) {
   auto o = std::make_shared<Options>();
   CLI::App& c = *program.add_subcommand(
       "demo",
-      "Needs no files: trains a small vocabulary on sentences of its own, writes a small T5 with random weights and "
-      "eight\n"
-      "LoRA experts with gates, routes a few sentences through them, and shows which experts each token used. What it\n"
-      "writes are ordinary model and expert directories, for the other commands to try.");
+      "Shows routing without any files of yours: trains a small vocabulary on sentences of its own, writes "
+      "a small T5 with random weights and eight LoRA experts with gates, routes a few sentences through "
+      "them, and shows which experts each token used. What it writes are ordinary model and expert "
+      "directories, for the other commands to try.");
   c.add_option("--output", o->output, "Where model, pool and inputs go; files of an earlier demo are overwritten")
       ->required()
       ->type_name("DIR");

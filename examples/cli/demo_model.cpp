@@ -59,29 +59,34 @@ double deviation(const std::string& name, const T5Config& c) {
   return 1 / std::sqrt(double(c.d_model));
 }
 
-constexpr const char* config_text = R"({
-  "architectures": ["T5ForConditionalGeneration"],
-  "model_type": "t5",
-  "vocab_size": 512,
-  "d_model": 64,
-  "d_kv": 16,
-  "d_ff": 128,
-  "num_layers": 2,
-  "num_decoder_layers": 2,
-  "num_heads": 4,
-  "relative_attention_num_buckets": 32,
-  "relative_attention_max_distance": 128,
-  "layer_norm_epsilon": 1e-06,
-  "dropout_rate": 0.1,
-  "feed_forward_proj": "gated-gelu",
-  "tie_word_embeddings": false,
-  "is_encoder_decoder": true,
-  "pad_token_id": 0,
-  "eos_token_id": 1,
-  "decoder_start_token_id": 0
+T5Config demo_config() {
+  T5Config c;
+  c.vocabulary = 640;
+  c.d_model = 128, c.d_kv = 32, c.d_ff = 256, c.heads = 4;
+  c.layers = c.decoder_layers = 2;
+  c.gated = true, c.tied = c.scaled_output = false;
+  return c;
 }
-)";
-constexpr int pieces = 400;  // and 100 extra ids, of 512
+
+/// config.json as Hugging Face writes it.
+std::string config_text(const T5Config& c) {
+  return concat(
+      "{\n  \"architectures\": [\"T5ForConditionalGeneration\"],\n  \"model_type\": \"t5\",\n  \"vocab_size\": ",
+      c.vocabulary, ",\n  \"d_model\": ", c.d_model, ",\n  \"d_kv\": ", c.d_kv, ",\n  \"d_ff\": ", c.d_ff,
+      ",\n  \"num_layers\": ", c.layers, ",\n  \"num_decoder_layers\": ", c.decoder_layers,
+      ",\n  \"num_heads\": ", c.heads, ",\n  \"relative_attention_num_buckets\": ", c.buckets,
+      ",\n  \"relative_attention_max_distance\": ", c.max_distance, ",\n  \"layer_norm_epsilon\": ", c.eps,
+      ",\n  \"dropout_rate\": ", c.dropout, ",\n  \"feed_forward_proj\": \"gated-gelu\",\n",
+      "  \"tie_word_embeddings\": false,\n  \"is_encoder_decoder\": true,\n  \"pad_token_id\": ", c.pad,
+      ",\n  \"eos_token_id\": ", c.eos, ",\n  \"decoder_start_token_id\": ", c.start, "\n}\n");
+}
+constexpr int pieces = 520;  // and 100 extra ids, of 640: a published T5 pads its embedding too
+
+void make_folder(const std::string& path) {
+  std::error_code problem;
+  std::filesystem::create_directories(path, problem);
+  check(!problem, path, ": the folder cannot be made: ", problem.message());
+}
 
 }  // namespace
 
@@ -98,15 +103,11 @@ Corpus read_corpus() {
 }
 
 void write_demo_model(const std::string& directory, const std::vector<std::string>& lines, std::uint64_t seed) {
-  std::filesystem::create_directories(directory);
+  make_folder(directory);
   train_vocabulary(lines, pieces, directory + "/spiece.model");
-  write_file(directory + "/config.json", config_text);
+  const T5Config config = demo_config();
+  write_file(directory + "/config.json", config_text(config));
   Cpu<float> device(1);
-  T5Config config;
-  config.vocabulary = 512;
-  config.d_model = 64, config.d_kv = 16, config.d_ff = 128, config.heads = 4;
-  config.layers = config.decoder_layers = 2;
-  config.gated = true, config.tied = config.scaled_output = false;
   T5Model<Cpu<float>> model(device, config);
   std::deque<std::vector<float>> values;
   std::vector<NamedTensor> tensors;
@@ -179,7 +180,7 @@ void write_demo_pool(const std::string& directory, const std::string& model_dire
     description.alpha = rank;
     description.targets = Targets::parse("q,k,v,o,wi_0,wi_1,wo");
     description.base_model = "demo";
-    std::filesystem::create_directories(folder);
+    make_folder(folder);
     write_expert(folder, description, tensors);
     write_gates(folder, gates);
     write_record(folder, {skills[e].name, "demo", hash, "examples/demo/corpus.txt: " + skills[e].name, 0});

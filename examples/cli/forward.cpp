@@ -73,11 +73,11 @@ void add_forward(CLI::App& program) {
   auto o = std::make_shared<Options>();
   CLI::App& c = *program.add_subcommand(
       "forward",
-      "One pass from token ids to logits, for comparison with other software. Reads input_ids [B,S], attention_mask\n"
-      "[B,S] (all ones where absent) and decoder_input_ids [B,T], all I64; writes logits [B,T,V] and\n"
-      "encoder_last_hidden_state [B,S,d] in F32. With --routing also, per site, routing.<site>.expert (I32, numbers "
-      "of\n"
-      "experts in the pool's order) and routing.<site>.weight (F32), both [rows,k], rows as the site reads them.");
+      "Makes one pass from token ids to logits, for comparison with other software. Reads input_ids [B,S], "
+      "attention_mask [B,S] (all ones where absent) and decoder_input_ids [B,T], all I64; writes logits "
+      "[B,T,V] and encoder_last_hidden_state [B,S,d] in F32. With --routing also, per site, "
+      "routing.<site>.expert (I32, numbers of experts in the pool's order) and routing.<site>.weight (F32), "
+      "both [rows,k], rows as the site reads them.");
   add_model_options(c, o->engine);
   add_pool_options(c, o->engine);
   c.add_option("--tensors", o->tensors, "What goes in")->required()->type_name("IN.safetensors");

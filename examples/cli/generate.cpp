@@ -67,14 +67,14 @@ void add_generate(CLI::App& program) {
   auto o = std::make_shared<Options>();
   CLI::App& c = *program.add_subcommand(
       "generate",
-      "Writes what the model answers: to one --prompt, or to the \"input\" of every line of a JSONL file, each line\n"
-      "again with \"output\" added, in the order of the file. Greedy unless --num-beams or --sample say otherwise.");
+      "Writes what the model answers: to one --prompt, or to the \"input\" of every line of a JSONL file, "
+      "each line again with \"output\" added, in the order of the file. Greedy unless --num-beams or "
+      "--sample say otherwise.");
   add_model_options(c, o->engine);
   add_pool_options(c, o->engine);
-  auto* what = c.add_option_group("Input", "one of the two");
-  auto* prompt = what->add_option("--prompt", o->prompt, "One text; the answer goes to stdout")->type_name("TEXT");
-  what->add_option("--input", o->input, "Lines of {\"input\": TEXT, ...}")->type_name("FILE.jsonl");
-  what->require_option(1);
+  auto* prompt = c.add_option("--prompt", o->prompt, "One text; the answer goes to stdout")->type_name("TEXT");
+  auto* input =
+      c.add_option("--input", o->input, "Lines of {\"input\": TEXT, ...}")->excludes(prompt)->type_name("FILE.jsonl");
   c.add_option("--output", o->output, "Where the lines go, whole or not at all; stdout where not given")
       ->type_name("FILE.jsonl");
   auto& g = o->generation;
@@ -129,8 +129,9 @@ void add_generate(CLI::App& program) {
       c, {"anser generate --model flan-t5-base --prompt \"translate English to German: The house is wonderful.\"",
           "anser generate --model t5 --pool experts --router phatgoose --top-k 2 --input in.jsonl --output out.jsonl",
           "anser generate --model t5 --input in.jsonl --sample --temperature 0.8 --sample-top-p 0.9 --seed 7"});
-  c.callback([o, prompt] {
+  c.callback([o, prompt, input] {
     o->has_prompt = prompt->count() > 0;
+    if (!o->has_prompt && input->count() == 0) throw CLI::RequiredError("--prompt or --input");
     run(*o);
   });
 }

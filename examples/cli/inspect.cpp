@@ -148,8 +148,8 @@ void add_inspect(CLI::App& program) {
   auto values = std::make_shared<bool>(false);
   CLI::App& c = *program.add_subcommand(
       "inspect",
-      "Says what a file or directory is and what it holds: a safetensors file, a vocabulary, a model directory, an\n"
-      "expert, a pool.");
+      "Says what a file or directory is and what it holds: a safetensors file, a vocabulary, a model "
+      "directory, an expert, a pool.");
   c.add_option("FILE|DIR", *path, "What to look at")->required()->type_name("");
   c.add_flag("--values", *values, "Read every number too: least, greatest, mean, and how many are NaN or infinite");
   add_examples(

@@ -102,10 +102,18 @@ std::string nearest(const std::string& word, const std::vector<std::string>& nam
   return best;
 }
 
+void warn_of(const Pool& pool) {
+  std::vector<std::string> lines;
+  for (const auto& line : pool.skipped) lines.push_back("left out: " + line);
+  lines.insert(lines.end(), pool.warnings.begin(), pool.warnings.end());
+  constexpr std::size_t told = 4;
+  for (std::size_t i = 0; i < std::min(told, lines.size()); ++i) warn(lines[i]);
+  if (lines.size() > told) warn(fmt::format("and {} more such lines", lines.size() - told));
+}
+
 std::unique_ptr<Engine> open_engine(const EngineOptions& o) {
   auto engine = make_engine(o);
-  for (const auto& line : engine->pool().skipped) warn("left out: " + line);
-  for (const auto& line : engine->pool().warnings) warn(line);
+  warn_of(engine->pool());
   return engine;
 }
 

@@ -22,6 +22,9 @@ void add_examples(CLI::App& command, const std::vector<std::string>& lines);
 /// Of the names the one that looks most like the word that was typed; empty where none is near.
 std::string nearest(const std::string& word, const std::vector<std::string>& names);
 
+/// What was odd or left out, on stderr; of many lines the first.
+void warn_of(const Pool& pool);
+
 /// make_engine, and the pool's warnings told on stderr.
 std::unique_ptr<Engine> open_engine(const EngineOptions& o);
 

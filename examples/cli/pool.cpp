@@ -28,8 +28,7 @@ void list(const Options& o) {
                e.gates ? "yes" : "no", cut(s.base, 32), s.steps});
   }
   print(table.text());
-  for (const auto& line : pool.skipped) warn("left out: " + line);
-  for (const auto& line : pool.warnings) warn(line);
+  warn_of(pool);
 }
 
 /// Every number of a source's tensors must be finite.
@@ -67,8 +66,9 @@ void check_pool(const Options& o) {
     hash = files.hash();
   }
   PoolOptions options{true, hash};
-  const Pool pool = load_pool(o.directory, options);
-  if (!o.skip_broken) problems = pool.skipped;
+  Pool pool = load_pool(o.directory, options);
+  if (!o.skip_broken) problems.swap(pool.skipped);
+  warn_of(pool);
   Progress progress("checking", pool.experts.size());
   std::size_t gated = 0;
   for (const Expert& e : pool.experts) {
@@ -99,9 +99,6 @@ void check_pool(const Options& o) {
       if (!e.gates) without += (without.empty() ? "" : ", ") + e.name;
     problems.push_back(concat(o.directory, ": ", gated, " experts have gates and these have none: ", without));
   }
-  for (const auto& line : pool.warnings) warn(line);
-  if (o.skip_broken)
-    for (const auto& line : pool.skipped) warn("left out: " + line);
   for (const auto& line : problems) print(line + '\n');
   finish_output();
   check(problems.empty(), o.directory, ": ", problems.size(), problems.size() == 1 ? " problem" : " problems",
@@ -115,15 +112,16 @@ void check_pool(const Options& o) {
 void add_pool(CLI::App& program) {
   CLI::App& c = *program.add_subcommand(
       "pool",
-      "A pool is a directory of expert directories in PEFT's layout: add and remove experts by adding and removing\n"
-      "folders. Experts are numbered in the bytewise order of their folders' names.");
+      "Lists and checks a pool: a directory of expert directories in PEFT's layout. Experts are added and "
+      "removed by adding and removing folders, and numbered in the bytewise order of the folders' names.");
   c.require_subcommand(1);
   add_examples(c, {"anser pool list experts", "anser pool check experts --model t5-base"});
 
   auto l = std::make_shared<Options>();
   CLI::App& list_command = *c.add_subcommand(
       "list",
-      "A table of the pool's experts: kind, rank, targets, sites, parameters, gates, base model, training steps.");
+      "Shows a table of the pool's experts: kind, rank, targets, sites, parameters, gates, base model, "
+      "training steps.");
   list_command.add_option("DIR", l->directory, "The pool")->required()->type_name("");
   list_command.add_flag("--skip-broken", l->skip_broken, "Leave out what does not load, and say so");
   add_examples(list_command, {"anser pool list experts", "anser pool list experts --skip-broken"});
@@ -132,9 +130,9 @@ void add_pool(CLI::App& program) {
   auto k = std::make_shared<Options>();
   CLI::App& check_command = *c.add_subcommand(
       "check",
-      "Looks for what would stop or spoil a run: files that do not load, experts of mixed kinds, shapes that do not "
-      "fit\n"
-      "the model, missing gates, and numbers that are NaN or infinite. One line per problem; exit status 1 if any.");
+      "Looks for what would stop or spoil a run: files that do not load, experts of mixed kinds, shapes "
+      "that do not fit the model, missing gates, and numbers that are NaN or infinite. One line per "
+      "problem; exit status 1 if any.");
   check_command.add_option("DIR", k->directory, "The pool")->required()->type_name("");
   check_command.add_option("--model", k->model, "Compare with this base model: shapes and hash")->type_name("DIR");
   check_command.add_flag("--skip-broken", k->skip_broken, "Folders that do not load are no problem, only left out");

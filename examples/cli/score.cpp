@@ -79,11 +79,10 @@ void add_score(CLI::App& program) {
   auto o = std::make_shared<Options>();
   CLI::App& c = *program.add_subcommand(
       "score",
-      "Rank classification: how likely the model finds each of the \"choices\" of a line as the answer to its "
-      "\"input\".\n"
-      "Adds \"scores\" (per choice the mean log-likelihood over its tokens, eos included) and \"prediction\" (the "
-      "index of\n"
-      "the highest; ties: the lower index). Where lines have a \"label\", the accuracy is told on stderr.");
+      "Scores the choices of multiple-choice questions: how likely the model finds each of a line's "
+      "\"choices\" as the answer to its \"input\" (rank classification). Adds \"scores\" (per choice the "
+      "mean log-likelihood over its tokens, eos included) and \"prediction\" (the index of the highest; "
+      "ties: the lower index). Where lines have a \"label\", the accuracy is told on stderr.");
   add_model_options(c, o->engine);
   add_pool_options(c, o->engine);
   c.add_option("--input", o->input, "Lines of {\"input\": TEXT, \"choices\": [TEXT, ...], \"label\": N (optional)}")

@@ -105,12 +105,10 @@ void add_trace(CLI::App& program) {
   auto o = std::make_shared<Options>();
   CLI::App& c = *program.add_subcommand(
       "trace",
-      "Which experts each token used at each site: a line per input and site, {\"input\", \"tokens\", \"stack\", "
-      "\"site\",\n"
-      "\"experts\": [[name] * k] * tokens, \"weights\"}. The decoder reads its start token and then the line's "
-      "\"target\",\n"
-      "where given, else what the model generates; cross-attention's k and v read the encoder's tokens. An --output\n"
-      "named .html becomes a page to look at instead.");
+      "Shows which experts each token used at each site: a line per input and site, {\"input\", \"tokens\", "
+      "\"stack\", \"site\", \"experts\": [[name] * k] * tokens, \"weights\"}. The decoder reads its start "
+      "token and then the line's \"target\", where given, else what the model generates; cross-attention's "
+      "k and v read the encoder's tokens. An --output named .html becomes a page to look at instead.");
   add_model_options(c, o->engine);
   add_pool_options(c, o->engine, true);
   c.add_option("--input", o->input, "Lines of {\"input\": TEXT, \"target\": TEXT (optional)}")

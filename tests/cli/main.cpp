@@ -20,10 +20,11 @@ BOOST_AUTO_TEST_CASE(help_teaches) {
 }
 
 BOOST_AUTO_TEST_CASE(wrong_usage) {
-  run_badly("genrate", 2, "did you mean 'generate'?");
+  run_badly("genrate", 2, "did you mean generate?");
   run_badly("xyzzy", 2, "there is no command 'xyzzy'");
   run_badly("train", 2, "there is no command");
-  run_badly("pool merge", 2, "merge");
+  run_badly("pool merge", 2, "there is no command 'pool merge'");
+  run_badly("pool", 2, "a command is missing: list, check");
   run_badly("generate --modell x --prompt y", 2, "did you mean --model?");
   run_badly("generate --prompt y", 2, "--model is required");
   run_badly("generate --model x", 2, "--input");

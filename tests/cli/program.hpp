@@ -64,13 +64,14 @@ inline std::string run_well(const std::string& arguments) {
   return r.out;
 }
 
-/// What must fail with `status` and one line on stderr that holds `words`.
+/// What must fail with `status` and one line of error on stderr, the last one, that holds `words`.
 inline void run_badly(const std::string& arguments, int status, const std::string& words) {
   const auto r = run(arguments);
   BOOST_TEST(r.status == status, "anser " << arguments << " exits with " << r.status << ": " << r.err);
-  BOOST_TEST(r.err.starts_with("anser: error: "), "anser " << arguments << " says: " << r.err);
-  BOOST_TEST(std::count(r.err.begin(), r.err.end(), '\n') == 1, "not one line: " << r.err);
-  BOOST_TEST(r.err.find(words) != std::string::npos, "'" << words << "' is not in: " << r.err);
+  const std::size_t at = r.err.find("anser: error: ");
+  BOOST_REQUIRE_MESSAGE(at != std::string::npos, "anser " << arguments << " says: " << r.err);
+  BOOST_TEST(r.err.find('\n', at) + 1 == r.err.size(), "not one line: " << r.err);
+  BOOST_TEST(r.err.find(words, at) != std::string::npos, "'" << words << "' is not in: " << r.err);
 }
 
 inline std::vector<anser::Json> lines(const std::string& text) {
