@@ -54,14 +54,13 @@ class RoutedLowRank {
     if (shares_.empty()) return;
     static thread_local simd::Scratch<T> memory;
     h_ = memory.get(std::size_t(g_.begin[g_.experts]) * std::size_t(h_stride_));
-    const int units = (g_.out + cols - 1) / cols;
 #if defined(_OPENMP)
     if (parallel_ && !omp_in_parallel() && omp_get_max_threads() > 1) {
 #pragma omp parallel
       {
 #pragma omp for schedule(dynamic)
         for (int s = 0; s < int(shares_.size()); ++s) down(shares_[std::size_t(s)]);
-        const int threads = omp_get_num_threads(), t = omp_get_thread_num();
+        const int units = (g_.out + cols - 1) / cols, threads = omp_get_num_threads(), t = omp_get_thread_num();
         up(units * t / threads * cols, std::min(g_.out, units * (t + 1) / threads * cols));
       }
       return;
