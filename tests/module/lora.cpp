@@ -1,0 +1,92 @@
+#include "../ops/host.hpp"
+//
+#include "lora.hpp"
+
+namespace anser::test {
+
+BOOST_AUTO_TEST_SUITE(lora_creation)
+
+using B = Cpu<double>;
+
+Lora::On<B> created(std::uint64_t seed, const std::vector<std::string>& names) {
+  const Site site = linear_site(lora_in, lora_out);
+  Lora::On<B> lora(device<B>(), {2, 1}, site);
+  lora.create(site, names, {seed, 0});
+  return lora;
+}
+
+BOOST_AUTO_TEST_CASE(new_experts_are_small_in_a_and_zero_in_b) {
+  const auto lora = created(1, {"one", "two"});
+  BOOST_TEST(lora.experts->size() == 2);
+  BOOST_TEST((lora.experts->a(0).shape() == Shape{2, lora_in}));
+  BOOST_TEST((lora.experts->b(0).shape() == Shape{lora_out, 2}));
+  BOOST_TEST(lora.experts->scale(0) == 0.5);  // alpha / rank
+  BOOST_TEST(lora.experts->learns());
+  for (double v : lora.experts->b(1).host()) BOOST_TEST(v == 0);
+  const auto a = lora.experts->a(1).host();
+  for (double v : a) BOOST_TEST((v != 0 && std::fabs(v) < 0.06));
+  BOOST_TEST((a != lora.experts->a(0).host()));
+}
+
+BOOST_AUTO_TEST_CASE(the_seed_alone_decides) {
+  BOOST_TEST((created(7, {"one"}).experts->a(0).host() == created(7, {"other"}).experts->a(0).host()));
+  BOOST_TEST((created(7, {"one"}).experts->a(0).host() != created(8, {"one"}).experts->a(0).host()));
+}
+
+BOOST_AUTO_TEST_CASE(a_step_against_the_gradient_lowers_the_loss) {
+  auto lora = created(3, {"one"});
+  B& on = device<B>();
+  const Inputs<B> t{tensor<B>(on, {4, lora_in}, numbers(4 * lora_in, 1)),
+                    tensor<B>(on, {lora_out, lora_in}, numbers(lora_out * lora_in, 2))};
+  const auto loss = [&](Tape* tape) {
+    const Context<B> cx{on, tape};
+    const auto y = with_host<B>(cx, t, [&](const Host<B>& h, const Tensor<B>& x) {
+      return lora.forward(cx, h, x, {indices(on, {1, 1}, {0}), tensor<B>(on, {1, 1}, {1})});
+    });
+    return sum(cx, multiply(cx, y, y));
+  };
+  double before = loss(nullptr).host()[0];
+  for (int step = 0; step < 3; ++step) {
+    Tape tape;
+    tape.backward<B>(loss(&tape));
+    Lora::On<B>::visit(lora, [&](const std::string&, Real<B>& p) {
+      auto v = p.host();
+      const auto g = p.host_grad();
+      for (std::size_t i = 0; i < v.size(); ++i) v[i] -= 0.01 * g[i];
+      p.assign(v);
+      p.release_grad();
+    });
+    const double after = loss(nullptr).host()[0];
+    BOOST_TEST(after < before);
+    before = after;
+  }
+}
+
+BOOST_AUTO_TEST_CASE(parameters_have_pefts_names) {
+  const Site site = linear_site(lora_in, lora_out);
+  Lora::On<B> lora(device<B>(), {}, site);
+  lora.load(site, lora_pool({site}, {2, 0, 1}));
+  std::vector<std::string> names;
+  Lora::On<B>::visit(lora, [&](const std::string& n, Real<B>&) { names.push_back(n); });
+  BOOST_TEST((names == std::vector<std::string>{"lora_A.e0.weight", "lora_B.e0.weight", "lora_A.e2.weight",
+                                                "lora_B.e2.weight"}));
+}
+
+BOOST_AUTO_TEST_CASE(experts_that_do_not_fit_are_named) {
+  const Site site = linear_site(lora_in, lora_out);
+  const auto load = [&](std::vector<Expert> pool) { Lora::On<B>(device<B>(), {}, site).load(site, pool); };
+  auto pool = lora_pool({site}, {2, 1});
+  pool[1].kind = "IA3";
+  BOOST_CHECK_EXCEPTION(load(pool), Error, says("pool/e1: a IA3 expert; the module here is LoRA"));
+  pool = lora_pool({site}, {2});
+  const auto half = std::make_shared<MemorySource>("half");
+  half->add(site.name + ".lora_A.weight", {2, lora_in}, lora_a(site, 2, 0));
+  pool[0].tensors = half;
+  BOOST_CHECK_EXCEPTION(load(pool), Error, says("has only one of lora_A and lora_B"));
+  half->add(site.name + ".lora_B.weight", {lora_out + 1, 2}, std::vector<double>(2 * (lora_out + 1)));
+  BOOST_CHECK_EXCEPTION(load(pool), Error, says("belong to another one"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace anser::test

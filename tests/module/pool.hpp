@@ -1,0 +1,112 @@
+#pragma once
+// Experts in memory, for the tests of modules, routers and sites.
+#include <anser/nn/expert.hpp>
+#include <anser/nn/routing.hpp>
+#include <map>
+
+#include "../gradient.hpp"
+
+namespace anser::test {
+
+/// Tensors by name, in f32, as a file would hold them.
+class MemorySource : public Source {
+ public:
+  explicit MemorySource(std::string origin) : origin_(std::move(origin)) {}
+  void add(const std::string& name, Shape shape, const std::vector<double>& values) {
+    const auto kept = std::make_shared<const std::vector<float>>(values.begin(), values.end());
+    Stored s;
+    s.dtype = DType::f32;
+    s.shape = shape;
+    s.data = reinterpret_cast<const std::byte*>(kept->data());
+    s.keep = kept;
+    s.origin = origin_ + ": " + name;
+    tensors_[name] = s;
+  }
+  std::optional<Stored> find(std::string_view name) const override {
+    const auto it = tensors_.find(name);
+    return it == tensors_.end() ? std::nullopt : std::optional(it->second);
+  }
+  std::vector<std::string> names() const override {
+    std::vector<std::string> n;
+    for (const auto& [name, _] : tensors_) n.push_back(name);
+    return n;
+  }
+  std::string origin() const override { return origin_; }
+
+ private:
+  std::string origin_;
+  std::map<std::string, Stored, std::less<>> tensors_;
+};
+
+inline Site linear_site(int in, int out, int experts = 0, const std::string& name = "q") {
+  Site s;
+  s.name = "encoder.block.0.layer.0.SelfAttention." + name;
+  s.in = in;
+  s.out = out;
+  s.experts = experts;
+  return s;
+}
+
+/// The numbers of expert e: A [rank, in], B [out, rank], gate [in], scale.
+inline std::vector<double> lora_a(const Site& s, int rank, std::size_t e) {
+  return numbers(std::size_t(rank * s.in), 100 + 2 * e);
+}
+inline std::vector<double> lora_b(const Site& s, int rank, std::size_t e) {
+  return numbers(std::size_t(rank * s.out), 101 + 2 * e);
+}
+inline std::vector<double> gate_of(const Site& s, std::size_t e) { return numbers(std::size_t(s.in), 200 + e); }
+inline double scale_of(std::size_t e) { return 0.5 + 0.25 * double(e); }
+
+/// A pool of LoRA experts e0, e1, ... with gates, at the given sites; rank 0: nothing there.
+inline std::vector<Expert> lora_pool(const std::vector<Site>& sites, const std::vector<int>& ranks) {
+  std::vector<Expert> pool;
+  for (std::size_t e = 0; e < ranks.size(); ++e) {
+    Expert x;
+    x.name = "e" + std::to_string(e);
+    x.kind = "LORA";
+    x.origin = "pool/" + x.name;
+    const auto tensors = std::make_shared<MemorySource>(x.origin + "/adapter_model.safetensors");
+    const auto gates = std::make_shared<MemorySource>(x.origin + "/gate.safetensors");
+    for (const Site& s : sites) {
+      if (!ranks[e]) continue;
+      tensors->add(s.name + ".lora_A.weight", {ranks[e], s.in}, lora_a(s, ranks[e], e));
+      tensors->add(s.name + ".lora_B.weight", {s.out, ranks[e]}, lora_b(s, ranks[e], e));
+      gates->add(s.name, {s.in}, gate_of(s, e));
+      x.sites.push_back(s.name);
+    }
+    std::sort(x.sites.begin(), x.sites.end());
+    x.tensors = tensors;
+    x.gates = gates;
+    x.scale = [e](std::string_view, int) { return scale_of(e); };
+    pool.push_back(std::move(x));
+  }
+  return pool;
+}
+
+/// s B A x of expert e, for rows of x: what a weight of 1 adds.
+inline std::vector<double> lora_delta(const Site& s, int rank, std::size_t e, const std::vector<double>& x, int rows) {
+  if (!rank) return std::vector<double>(std::size_t(rows * s.out));
+  auto y = product_t(product_t(x, lora_a(s, rank, e), rows, rank, s.in), lora_b(s, rank, e), rows, s.out, rank);
+  for (double& v : y) v *= scale_of(e);
+  return y;
+}
+
+/// y [rows, out] plus the chosen experts' deltas; expert and weight [rows / times, k].
+inline std::vector<double> mixed(std::vector<double> y, const Site& s, const std::vector<int>& ranks,
+                                 const std::vector<double>& x, int rows, int times,
+                                 const std::vector<std::int32_t>& expert, const std::vector<double>& weight) {
+  const int k = int(expert.size()) * times / rows;
+  for (std::size_t e = 0; e < ranks.size(); ++e) {
+    const auto delta = lora_delta(s, ranks[e], e, x, rows);
+    for (int r = 0; r < rows; ++r)
+      for (int i = 0; i < k; ++i) {
+        const std::size_t slot = std::size_t(r / times * k + i);
+        if (expert[slot] != int(e)) continue;
+        for (int o = 0; o < s.out; ++o)
+          y[std::size_t(r * s.out + o)] += weight[slot] * delta[std::size_t(r * s.out + o)];
+      }
+  }
+  return y;
+}
+
+}  // namespace anser::test
