@@ -45,9 +45,16 @@ inline bool worth_threads([[maybe_unused]] double operations) {
 #endif
 }
 
-/// One matrix product by Eigen.
+inline double operations(double m, double n, double k) { return 2 * m * n * k; }
+inline constexpr double worth_onednn = 1e5;  // below, the call costs more than the product
+
+/// One matrix product.
 template <class T>
 void multiply_one(const Gemm<T, T>& g, const T* pa, const T* pb, T* pc) {
+#if defined(ANSER_HAS_ONEDNN)
+  if constexpr (std::is_same_v<T, float>)
+    if (operations(g.m, g.n, g.k) >= worth_onednn && onednn::multiply_one(g, pa, pb, pc)) return;
+#endif
   View<T> a(pa, g.transpose_a ? g.k : g.m, g.transpose_a ? g.m : g.k, Eigen::OuterStride<>(g.a.stride));
   View<T> b(pb, g.transpose_b ? g.n : g.k, g.transpose_b ? g.k : g.n, Eigen::OuterStride<>(g.b.stride));
   MutableView<T> c(pc, g.m, g.n, Eigen::OuterStride<>(g.c.stride));
@@ -121,7 +128,13 @@ void multiply_all(const Gemm<T, T>& g) {
                  g.c.data + o * g.outer.c + n * g.inner.c);
   };
   if (count == 1) return one(0);
-#pragma omp parallel for schedule(static) if (worth_threads(2.0 * count * g.m * g.n * g.k))
+#if defined(_OPENMP)
+  if (count < omp_get_max_threads() && operations(g.m, g.n, g.k) > 1e7) {  // each on all threads
+    for (int i = 0; i < count; ++i) one(i);
+    return;
+  }
+#endif
+#pragma omp parallel for schedule(static) if (worth_threads(count * operations(g.m, g.n, g.k)))
   for (int i = 0; i < count; ++i) one(i);
 }
 
@@ -153,9 +166,6 @@ bool is_empty(const Gemm<T, R>& g) {
   return g.m == 0 || g.n == 0 || g.outer.count == 0 || g.inner.count == 0;
 }
 
-inline double operations(double m, double n, double k) { return 2 * m * n * k; }
-inline constexpr double worth_onednn = 1e5;  // below, looking a primitive up costs more than the product
-
 }  // namespace detail
 
 ANSER_INLINE bool native_bf16() {
@@ -171,12 +181,7 @@ ANSER_INLINE void multiply(const Gemm<double, double>& g) {
 }
 
 ANSER_INLINE void multiply(const Gemm<float, float>& g) {
-  if (detail::is_empty(g)) return;
-#if defined(ANSER_HAS_ONEDNN)
-  if (g.k > 0 && !detail::is_few(g) && detail::operations(g.m, g.n, g.k) >= detail::worth_onednn)
-    return onednn::multiply(detail::canonical(g));
-#endif
-  detail::multiply_all(g);
+  if (!detail::is_empty(g)) detail::multiply_all(detail::canonical(g));
 }
 
 ANSER_INLINE void multiply(const Gemm<bf16, float>& g) {
