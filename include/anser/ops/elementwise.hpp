@@ -46,8 +46,9 @@ struct Add {
   T s;
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
+    const T by = s;  // a member would be read again after every store
     ANSER_SIMD()
-    for (int j = team.rank(); j < n; j += team.size()) y[r][j] = a[r][j] + s * b[r][j];
+    for (int j = team.rank(); j < n; j += team.size()) y[r][j] = a[r][j] + by * b[r][j];
   }
 };
 

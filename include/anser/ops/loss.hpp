@@ -49,10 +49,10 @@ struct CrossEntropyBackward {
   ANSER_HD void operator()(Team team, int r) const {
     if (label[r] < 0) return;
     const std::int32_t kept = label[r];
-    const R slope = dloss[r], log = log_sum[r];
+    const R slope = dloss[r], log = log_sum[r], spread = smoothing / R(n), own = 1 - smoothing;
     ANSER_SIMD()
     for (int j = team.rank(); j < n; j += team.size()) {
-      const R target = (j == kept ? 1 - smoothing : R(0)) + smoothing / R(n);
+      const R target = (j == kept ? own : R(0)) + spread;
       dlogits[r][j] += slope * (simd::exp(logits[r][j] - log) - target);
     }
   }

@@ -16,19 +16,22 @@ struct Softmax {
   R temperature;
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
+    const R* from = x[r];
+    R* to = y[r];
+    const R factor = 1 / temperature;  // a member would be read again after every store
     R top = -std::numeric_limits<R>::infinity(), s = 0;
     ANSER_SIMD(reduction(max : top))
-    for (int j = team.rank(); j < n; j += team.size()) top = x[r][j] > top ? x[r][j] : top;
+    for (int j = team.rank(); j < n; j += team.size()) top = from[j] > top ? from[j] : top;
     top = team.max(top);
     ANSER_SIMD(reduction(+ : s))
     for (int j = team.rank(); j < n; j += team.size()) {
-      const R e = simd::exp((x[r][j] - top) / temperature);
-      y[r][j] = e;
+      const R e = simd::exp((from[j] - top) * factor);
+      to[j] = e;
       s += e;
     }
-    s = team.sum(s);
+    const R inverse = 1 / team.sum(s);
     ANSER_SIMD()
-    for (int j = team.rank(); j < n; j += team.size()) y[r][j] /= s;
+    for (int j = team.rank(); j < n; j += team.size()) to[j] *= inverse;
   }
 };
 
@@ -44,8 +47,9 @@ struct SoftmaxBackward {
     ANSER_SIMD(reduction(+ : dot))
     for (int j = team.rank(); j < n; j += team.size()) dot += y[r][j] * dy[r][j];
     dot = team.sum(dot);
+    const R factor = 1 / temperature;
     ANSER_SIMD()
-    for (int j = team.rank(); j < n; j += team.size()) dx[r][j] += y[r][j] * (dy[r][j] - dot) / temperature;
+    for (int j = team.rank(); j < n; j += team.size()) dx[r][j] += y[r][j] * (dy[r][j] - dot) * factor;
   }
 };
 
