@@ -102,7 +102,7 @@ void Progress::draw() {
   const double rate = double(done_) / std::max(seconds, 1e-9);
   const double left = rate > 0 ? double(total_ - std::min(total_, done_)) / rate : 0;
   const auto numbers =
-      fmt::format("{} of {}, {:.1f} a second, {}:{:02} left", done_, total_, rate, int(left) / 60, int(left) % 60);
+      fmt::format("{} of {}, {:.3g} a second, {}:{:02} left", done_, total_, rate, int(left) / 60, int(left) % 60);
   if (!terminal_) {
     tell(fmt::format("{}: {}", what_, numbers));
     return;
