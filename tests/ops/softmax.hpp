@@ -19,8 +19,8 @@ inline std::vector<double> softmax_rows(const std::vector<double>& x, std::size_
 BOOST_AUTO_TEST_SUITE(softmax_hpp)
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(rows, B, Backends) {
-  for (auto [rows, n] : {std::pair{3, 7}, {1, 13}, {4, 1}, {2, 2}, {3, 131}}) {
-    const std::vector<Input> in{input({rows, n}, 1)};
+  for (auto [count, n] : {std::pair{3, 7}, {1, 13}, {4, 1}, {2, 2}, {3, 131}}) {
+    const std::vector<Input> in{input({count, n}, 1)};
     check_op<B>(
         in, []<class D>(const Context<D>& cx, const Inputs<D>& x) { return softmax(cx, x[0]); },
         softmax_rows(in[0].values, std::size_t(n)));
