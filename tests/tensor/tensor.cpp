@@ -197,6 +197,11 @@ BOOST_AUTO_TEST_CASE(what_learns_or_is_assigned_owns_its_numbers) {
   BOOST_TEST((static_cast<const void*>(late.data()) != stored.data));
   check_equal(late.host(), count_to(4));
 
+  late.data()[0] = 7;
+  late.require_grad(false);
+  late.evict();  // frozen and packed: what was learned is in no file
+  check_equal(late.host(), {7, 1, 2, 3});
+
   const Tensor<Counting> assigned(device, stored);
   BOOST_TEST(assigned.host()[3] == 3);
   assigned.columns(1, 2).assign(std::vector<float>{8, 9});

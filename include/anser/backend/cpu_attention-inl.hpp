@@ -64,8 +64,8 @@ class AttentionHead {
     }
     ANSER_SIMD(reduction(max : top))
     for (int j = 0; j < n; ++j) top = row[j] > top ? row[j] : top;
-    if (top == hidden) {
-      std::fill(row, row + n, T(0));
+    if (top == hidden) {  // nothing seen; scores that are not numbers stay so
+      std::replace(row, row + n, hidden, T(0));
       return 0;
     }
     ANSER_SIMD(reduction(+ : sum))

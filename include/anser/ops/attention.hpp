@@ -35,8 +35,8 @@ struct AttentionSoftmax {
     ANSER_SIMD(reduction(max : top))
     for (int j = team.rank(); j < seen; j += team.size()) top = row[j] > top ? row[j] : top;
     top = team.max(top);
-    if (top == hidden) {  // a query that sees nothing gives zeros
-      for (int j = team.rank(); j < keys; j += team.size()) row[j] = 0;
+    if (top == hidden) {  // a query that sees nothing gives zeros; scores that are not numbers stay so
+      for (int j = team.rank(); j < keys; j += team.size()) row[j] = j < seen && row[j] != hidden ? row[j] : R(0);
       return;
     }
     ANSER_SIMD(reduction(+ : s))
@@ -109,11 +109,14 @@ Tensor<B> attention(const Context<B>& cx, const Real<B>& q, const Real<B>& k, co
   using R = typename B::real;
   using E = typename B::element;
   const int examples = a.examples, heads = a.heads, keys = a.keys, key_rows = a.key_rows ? a.key_rows : a.keys;
+  check(examples > 0 && heads > 0, "attention: ", examples, " examples and ", heads, " heads; at least 1 of each");
   const int queries = q.rows() / examples, width = q.cols() / heads;
   check(q.rows() == examples * queries && q.cols() == heads * width && k.cols() == q.cols() && v.cols() == q.cols() &&
-            k.rows() >= (examples - 1) * key_rows + keys,
+            k.rows() >= (examples - 1) * key_rows + keys && v.rows() >= (examples - 1) * key_rows + keys,
         "attention: q ", q.shape(), ", k ", k.shape(), ", v ", v.shape(), " for ", examples, " examples, ", heads,
         " heads and ", keys, " keys");
+  check(!a.bias || (a.bias.rows() == heads && a.bias.cols() == queries + keys - 1), "attention: the bias ",
+        a.bias.shape(), " is not [", heads, ", ", queries + keys - 1, "]");
   const auto bias = a.bias ? Matrix<const R>(a.bias.matrix()) : Matrix<const R>{};
   const auto mask =
       a.mask ? Matrix<const std::int32_t>(a.mask.as({examples, keys}).matrix()) : Matrix<const std::int32_t>{};

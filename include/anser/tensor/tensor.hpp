@@ -48,7 +48,7 @@ class Tensor {
   bool needs_grad() const { return body_ && body_->needs_grad; }
   void require_grad(bool needed = true) const {
     body_->needs_grad = needed;
-    if (needed) body_->drop_view();  // a mapped file is written by nobody
+    if (needed) body_->learn();
   }
   bool has_grad() const { return body_ && body_->gradient != nullptr; }
   void release_grad() const { body_->release_grad(); }
@@ -150,6 +150,12 @@ class Tensor {
         return;
       }
       load();
+      if (needs_grad) origin.reset();
+    }
+    /// A mapped file is written by nobody, and what has learned is in no file: only what is unread stays bound.
+    void learn() {
+      drop_view();
+      if (memory) origin.reset();
     }
     /// Memory of its own, with the file's numbers where there is one.
     void load() {
