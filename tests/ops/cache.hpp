@@ -51,6 +51,14 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(beams_move_with_their_past, B, Backends) {
   check_near(filled(cache, 2), {0, 1, 6, 0, 1, 6}, 0, "the cache");
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(other_examples_than_before, B, Backends) {
+  const Context<B> cx{device<B>()};
+  TokenCache<B> cache;
+  cache.append(cx, tensor<B>(cx.device, {2, 1}, {0, 1}), 2);
+  BOOST_CHECK_EXCEPTION(cache.append(cx, tensor<B>(cx.device, {4, 1}, {0, 1, 2, 3}), 4), Error,
+                        says("cache: [4, 1] for 4 examples; the tokens so far are of 2"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace anser::test

@@ -36,6 +36,12 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(one_of_each_and_none_at_all, B, Backends) {
   check_groups<B>({}, 2, {}, {0, 0, 0});
 }
 
+// Elsewhere the indices never visit the host.
+BOOST_AUTO_TEST_CASE_TEMPLATE(experts_beyond_the_pool, B, Backends) {
+  if constexpr (B::on_host)
+    BOOST_CHECK_EXCEPTION(check_groups<B>({0, 2}, 2, {}, {}), Error, says("the expert 2 is not among the 2"));
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(many_against_a_stable_sort, B, Backends) {
   const int slots = 500, experts = 37;
   const Random random{5, 5};

@@ -44,6 +44,9 @@ class TokenCache {
 
   /// x [examples * tokens, n] behind what is there; the capacity doubles when it is full.
   void append(const Context<B>& cx, const Real<B>& x, int examples) {
+    check(examples > 0 && x.rows() % examples == 0 && (!length_ || rows_.rows() == examples * capacity_),
+          "cache: ", x.shape(), " for ", examples, " examples; the tokens so far are of ",
+          capacity_ ? rows_.rows() / capacity_ : 0);
     const int tokens = x.rows() / examples;
     if (length_ + tokens > capacity_) {
       int wanted = capacity_ ? capacity_ * 2 : 16;

@@ -54,6 +54,10 @@ struct Groups {
 template <Backend B>
 Groups<B> group_by_expert(const Context<B>& cx, const Index<B>& expert, int experts) {
   const int slots = int(expert.shape().size());
+  if constexpr (B::on_host)  // elsewhere the indices never visit the host
+    for (int s = 0; s < slots; ++s)
+      check(expert.data()[s] < experts, "routing: the expert ", expert.data()[s], " is not among the ", experts,
+            " of the pool");
   Groups<B> g{Index<B>(cx.device, {slots}), Index<B>(cx.device, {experts + 1})};
   run(cx.device, 1, std::size_t(slots),
       kernel::GroupSlots{expert.data(), g.order.data(), g.begin.data(), slots, experts});

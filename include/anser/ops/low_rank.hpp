@@ -235,11 +235,13 @@ class LowRankExperts {
         if (begin[e + 1] > begin[e] && a_[e]) point(e);
       return host_table_.data();
     } else {
-      if (!device_table_) {
-        for (std::size_t e = 0; e < a_.size(); ++e)
-          if (a_[e]) point(e);
-        device_table_ = upload(device, host_table_);
+      bool moved = !device_table_;  // a tensor bound anew lies elsewhere
+      for (std::size_t e = 0; e < a_.size(); ++e) {
+        if (!a_[e]) continue;
+        moved = moved || host_table_[e].a != a_[e].data() || host_table_[e].b != b_[e].data();
+        point(e);
       }
+      if (moved) device_table_ = upload(device, host_table_);
       return reinterpret_cast<const LowRank<R>*>(device_table_.data());
     }
   }
@@ -273,15 +275,15 @@ class LowRankExperts {
 
 /// y += sum over the k slots of each row of weight * scale_e * B_e A_e x, in place: y [rows, out], x [rows, in],
 /// expert and weight [rows, k], groups of the same decision. Gradients to x, weight, the experts' A and B; y's own
-/// gradient passes through. `experts` must outlive the tape.
+/// gradient passes through.
 template <Backend B, class X>
 void add_low_rank(const Context<B>& cx, const Real<B>& y, const Tensor<B, X>& x,
                   const std::shared_ptr<const LowRankExperts<B>>& experts, const Index<B>& expert,
                   const Real<B>& weight, const Groups<B>& groups) {
   using R = typename B::real;
   const int rows = x.rows(), in = x.cols(), out = y.cols(), k = weight.cols(), slots = rows * k;
-  check(y.rows() == rows && weight.rows() == rows, "add_low_rank: x ", x.shape(), ", y ", y.shape(), ", routing ",
-        weight.shape());
+  check(y.rows() == rows && weight.rows() == rows && expert.rows() == rows && expert.cols() == k, "add_low_rank: x ",
+        x.shape(), ", y ", y.shape(), ", routing ", expert.shape(), " and ", weight.shape());
   const LowRank<R>* table = experts->table(cx.device, groups.begin.data());
   const bool learns = cx.tape && (x.needs_grad() || weight.needs_grad() || experts->learns());
   if constexpr (requires(B & d, const GroupedLowRank<X, R>& g) { d.low_rank(g); }) {
@@ -300,6 +302,7 @@ void add_low_rank(const Context<B>& cx, const Real<B>& y, const Tensor<B, X>& x,
   y.require_grad();
   cx.tape->record([=] {
     B& device = y.device();
+    const LowRank<R>* table = experts->table(device, groups.begin.data());  // it may have been made anew since
     Real<B> g(device, h.shape());
     const auto dy = y.grad_matrix();
     run(device, slots, std::size_t(out) * std::size_t(h.cols()),

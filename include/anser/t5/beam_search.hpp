@@ -30,6 +30,8 @@ class BeamSearch {
   BeamSearch(int examples, BeamOptions options, int eos, int pad, int max_tokens)
       : options_(options), eos_(eos), pad_(pad), max_tokens_(max_tokens), searches_(std::size_t(examples)) {
     check(options.beams >= 1, "beam search: ", options.beams, " beams");
+    check(std::isfinite(options.length_penalty), "beam search: the length penalty ", options.length_penalty,
+          " is not a finite number");
     for (auto& s : searches_)
       for (int i = 0; i < options.beams; ++i) s.running.push_back({{}, i == 0 ? 0.0 : -1e9});
   }
@@ -99,7 +101,7 @@ class BeamSearch {
       for (int i = 0; i < options_.beams; ++i) s.source.push_back(i);
       return;
     }
-    const auto candidates = largest(s, logits, vocabulary, std::min(2 * options_.beams, options_.beams * vocabulary));
+    const auto candidates = largest(s, logits, vocabulary, options_.beams * std::min(2, vocabulary));
     std::vector<Hypothesis> next;
     for (std::size_t rank = 0; rank < candidates.size() && int(next.size()) < options_.beams; ++rank) {
       const auto& c = candidates[rank];
