@@ -302,25 +302,25 @@ void add_low_rank(const Context<B>& cx, const Real<B>& y, const Tensor<B, X>& x,
   y.require_grad();
   cx.tape->record([=] {
     B& device = y.device();
-    const LowRank<R>* table = experts->table(device, groups.begin.data());  // it may have been made anew since
+    const LowRank<R>* now = experts->table(device, groups.begin.data());  // it may have been made anew since
     Real<B> g(device, h.shape());
     const auto dy = y.grad_matrix();
     run(device, slots, std::size_t(out) * std::size_t(h.cols()),
-        kernel::LowRankUpBackward<R>{table, expert.data(), dy, h.matrix(), g.matrix(),
+        kernel::LowRankUpBackward<R>{now, expert.data(), dy, h.matrix(), g.matrix(),
                                      weight.needs_grad() ? weight.grad() : nullptr, out, k});
     if (x.needs_grad())
       run(device, rows, std::size_t(in) * std::size_t(h.cols()),
-          kernel::LowRankDownBackward<R>{table, expert.data(), weight.data(), g.matrix(), x.grad_matrix(), in, k});
+          kernel::LowRankDownBackward<R>{now, expert.data(), weight.data(), g.matrix(), x.grad_matrix(), in, k});
     if (!experts->learns()) return;
     const auto gradients = experts->gradients(device);
     const auto* into = reinterpret_cast<const kernel::LowRankGradient<R>*>(gradients.data());
     const std::size_t share = std::size_t(slots) * std::size_t(in) / std::size_t(experts->size());
     run(device, experts->size() * h.cols(), share,
-        kernel::LowRankGradientA<X, R>{table, into, groups.order.data(), groups.begin.data(), weight.data(), g.matrix(),
+        kernel::LowRankGradientA<X, R>{now, into, groups.order.data(), groups.begin.data(), weight.data(), g.matrix(),
                                        x.matrix(), in, k, h.cols()});
     run(device, experts->size() * out, share,
-        kernel::LowRankGradientB<R>{table, into, groups.order.data(), groups.begin.data(), weight.data(), h.matrix(),
-                                    dy, out, k});
+        kernel::LowRankGradientB<R>{now, into, groups.order.data(), groups.begin.data(), weight.data(), h.matrix(), dy,
+                                    out, k});
   });
 }
 
