@@ -5,7 +5,7 @@ add_library(anser_development INTERFACE)
 set(warnings -Wall -Wextra -Wpedantic -Wshadow)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   list(APPEND warnings -Wno-maybe-uninitialized -Wno-restrict -Wno-array-bounds
-       -Wno-stringop-overflow)  # false in GCC 12: bugs 105593, 105651, 105762
+       -Wno-stringop-overflow -Wno-uninitialized)  # false in GCC 12: bugs 105593, 105651, 105762
 endif()
 target_compile_options(anser_development INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${warnings}>")
 # The files that nvcc generates use GNU line markers and shadow names freely.

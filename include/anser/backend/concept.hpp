@@ -18,8 +18,7 @@ struct Matrix {
   ANSER_HD T* operator[](std::ptrdiff_t row) const { return data + row * stride; }
   ANSER_HD explicit operator bool() const { return data != nullptr; }
   template <class U>
-    requires(!std::is_const_v<T> && std::is_same_v<U, const T>)
-  ANSER_HD operator Matrix<U>() const {
+  requires(!std::is_const_v<T> && std::is_same_v<U, const T>) ANSER_HD operator Matrix<U>() const {
     return {data, stride};
   }
 };
@@ -42,17 +41,18 @@ struct Gemm {
 };
 
 /// softmax(q kᵀ + bias) v for every example and head. Heads lie side by side in the columns, each `width` wide.
-/// A backend may offer `attend(const Attention<real, Out>&)` for inference; without it the ops compose GEMM and softmax.
+/// A backend may offer `attend(const Attention<real, Out>&)` for inference; without it the ops compose GEMM and
+/// softmax.
 template <class T, class Out>
 struct Attention {
   Matrix<const T> q;     // [examples * queries, heads * width]
   Matrix<const T> k, v;  // rows of example b start at b * key_rows
   Matrix<Out> out;       // [examples * queries, heads * width]
   int examples, heads, queries, keys, width;
-  int key_rows;                       // rows from one example's keys to the next: at least `keys`
-  Matrix<const T> bias;               // [heads, queries + keys - 1] or null; key j, query i: bias[h][j - i + queries - 1]
-  Matrix<const std::int32_t> mask;    // [examples, keys] or null; 0 hides a key
-  bool causal;                        // key j is seen by query i where j <= i + keys - queries
+  int key_rows;                     // rows from one example's keys to the next: at least `keys`
+  Matrix<const T> bias;             // [heads, queries + keys - 1] or null; key j, query i: bias[h][j - i + queries - 1]
+  Matrix<const std::int32_t> mask;  // [examples, keys] or null; 0 hides a key
+  bool causal;                      // key j is seen by query i where j <= i + keys - queries
 };
 
 /// One expert's low-rank product at a site: A [rank, in], B [out, rank], dense and row-major. Rank 0: no expert here.
@@ -102,8 +102,8 @@ struct AnyKernel {
 /// `element` is the storage type of weights and GEMM inputs; `real` that of everything that accumulates.
 /// `Packed` holds frozen weights [n, k], one below the other, in the form its GEMM likes best.
 template <class B>
-concept Backend = requires(B& b, void* p, const void* q, std::size_t bytes, const typename B::Packed& w, AnyKernel kernel,
-                           const Gemm<typename B::element, typename B::real>& g,
+concept Backend = requires(B& b, void* p, const void* q, std::size_t bytes, const typename B::Packed& w,
+                           AnyKernel kernel, const Gemm<typename B::element, typename B::real>& g,
                            std::span<const Matrix<const typename B::element>> blocks, std::span<const int> rows,
                            Matrix<const typename B::element> x, Matrix<typename B::real> y) {
   typename B::element;

@@ -100,7 +100,8 @@ class RoutedLowRank {
     }
   }
 
-  void down(const Share& s) const {
+  // One body for all callers: a second, inlined one may fuse other products and sums, and differ in the last bit.
+  [[gnu::noinline]] void down(const Share& s) const {
     const LowRank<T>& expert = g_.table[s.expert];
     in_blocks(s.begin, s.end, [&](auto rows, int at) {
       const T* x[rows];
@@ -160,7 +161,7 @@ class RoutedLowRank {
   }
 
   /// Columns [first, last) of y; nobody else writes them.
-  void up(int first, int last) const {
+  [[gnu::noinline]] void up(int first, int last) const {
     static thread_local simd::Scratch<T> memory;
     const int padded = (max_rank_ + lanes - 1) / lanes * lanes;
     T* b = memory.get(std::size_t(padded) * cols);
