@@ -42,7 +42,9 @@ class T5 {
         model_(std::make_unique<T5Model<B>>(device, read_config(*files_))) {
     model_->load(*files_);
     if (!pool.empty()) {
-      pool_ = load_pool(pool);
+      if constexpr (std::is_same_v<Module, NoModule>)
+        fail("T5: the experts of a pool are heard through a module and a router, such as Lora{} and PhatGoose{}");
+      pool_ = load_pool(pool, {.skip_broken = false, .base_hash = files_->hash()});
       check_against(pool_, linears(*model_));
       attach(*model_, std::span<const Expert>(pool_.experts), module, router);
     }
@@ -74,6 +76,7 @@ class T5 {
   }
   T5Model<B>& model() { return *model_; }
   const Tokenizer& tokenizer() const { return tokenizer_; }
+  /// The experts; what is odd about them, such as another base model's, is in its warnings.
   const Pool& pool() const { return pool_; }
 
  private:

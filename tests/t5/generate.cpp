@@ -69,6 +69,9 @@ BOOST_AUTO_TEST_CASE(settings_without_meaning_are_refused) {
   o.beam.beams = 2;
   o.sampling = Sampling{};
   BOOST_CHECK_EXCEPTION(generate(*model, session, o), Error, says("sampling and beam search"));
+  o.sampling.reset();
+  generate(*model, session, o);
+  BOOST_CHECK_EXCEPTION(generate(*model, session, o), Error, says("has decoded already"));
 }
 
 BOOST_AUTO_TEST_CASE(weights_that_are_no_numbers_are_an_error) {

@@ -41,6 +41,10 @@ BOOST_AUTO_TEST_CASE(bad_tokens_are_named) {
   auto session = model->encode(cx, {2, 1, {3, 4}, {}});
   BOOST_CHECK_EXCEPTION(model->decode(cx, session, {3, 1, {0, 0, 0}, {}}, true), Error,
                         says("3 hypotheses for 2 examples"));
+  BOOST_CHECK_EXCEPTION(model->decode(cx, session, {2, 1, {0, 0}, {1, 1}}, true), Error, says("a cache takes no mask"));
+  model->decode(cx, session, {4, 1, {0, 0, 0, 0}, {}}, true);
+  BOOST_CHECK_EXCEPTION(model->select(cx, session, {0, 2, 2, 3}), Error, says("hypothesis 1 cannot go on from 2"));
+  BOOST_CHECK_EXCEPTION(model->select(cx, session, {0, 1, 2}), Error, says("select"));
 }
 
 BOOST_AUTO_TEST_CASE(missing_and_misshapen_tensors_are_named) {

@@ -37,6 +37,18 @@ BOOST_AUTO_TEST_CASE(targets_shift_behind_the_start) {
   BOOST_CHECK((t.ids == std::vector<std::int32_t>{9, 5, 6, 9, 7, 0}));
 }
 
+BOOST_AUTO_TEST_CASE(what_the_mask_hides_does_not_count) {
+  const auto model = golden_model<B>("v1_1");
+  const Context<B> cx{model->device()};
+  auto loss = [&](const Tokens& labels) {
+    auto session = model->encode(cx, Tokens::pad({{5, 6, 1}, {7, 8, 1}}, 0));
+    return mean_loss(cx, *model, session, labels).host()[0];
+  };
+  const float ignored = loss({2, 3, {9, 4, 1, 11, 1, -100}, {}});
+  BOOST_CHECK_CLOSE(loss(Tokens::pad({{9, 4, 1}, {11, 1}}, 0)), ignored, 1e-4);
+  BOOST_CHECK_EXCEPTION(loss({2, 3, {9, 4, 1, 11, 1}, {}}), Error, says("5 ids do not fill 2 x 3"));
+}
+
 BOOST_AUTO_TEST_CASE(nothing_to_score_is_an_error) {
   const auto model = golden_model<B>("v1_1");
   const Context<B> cx{model->device()};

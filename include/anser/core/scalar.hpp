@@ -90,7 +90,18 @@ constexpr std::string_view name_of(DType t) {
 }
 
 template <class T>
-inline constexpr DType dtype_of = DType::u8;
+inline constexpr DType dtype_of = [] {
+  static_assert(sizeof(T) == 0, "no file has numbers of this type");
+  return DType::u8;
+}();
+template <>
+inline constexpr DType dtype_of<bool> = DType::boolean;
+template <>
+inline constexpr DType dtype_of<std::uint8_t> = DType::u8;
+template <>
+inline constexpr DType dtype_of<std::int8_t> = DType::i8;
+template <>
+inline constexpr DType dtype_of<std::int16_t> = DType::i16;
 template <>
 inline constexpr DType dtype_of<double> = DType::f64;
 template <>

@@ -1,10 +1,10 @@
 #pragma once
 #include <sentencepiece_trainer.h>
 
-#include <fstream>
 #include <unordered_map>
 
 #include "../core/error.hpp"
+#include "output_file.hpp"
 #include "vocabulary.hpp"
 
 namespace anser {
@@ -41,10 +41,7 @@ ANSER_INLINE void train_vocabulary(const std::vector<std::string>& lines, int si
   } catch (const std::exception& e) {
     fail("train_vocabulary: the sentencepiece library says: ", e.what());
   }
-  std::ofstream file(path, std::ios::binary);
-  file.write(model.data(), std::streamsize(model.size()));
-  file.close();
-  check(file.good(), path.string(), ": cannot be written");
+  write_file(path.string(), model);
 }
 
 }  // namespace anser

@@ -50,6 +50,8 @@ struct Lora::On {
 
   /// New experts that learn: A ~ N(0, 0.01^2), B zero.
   void create(const Site& site, std::span<const std::string> of, Random random) {
+    check(options.rank > 0 && options.rank <= 1 << 16, "lora: a rank of ", options.rank,
+          " is not between 1 and 65,536");
     for (const std::string& name : of) {
       names.push_back(name);
       std::vector<typename B::real> a(std::size_t(options.rank) * std::size_t(site.in));

@@ -53,6 +53,8 @@ class LinearGroup {
     for (std::size_t i = 0; i < members_.size(); ++i) {
       if (!members_[i].experts) continue;
       if (auto r = members_[i].experts->rows()) {
+        check(r.cols() == in_, members_[i].name, ": the router's rows are ", r.cols(), " wide and the site reads ",
+              in_);
         blocks.push_back(r.matrix());
         rows.push_back(r.rows());
         score_columns_[i] = r.rows();

@@ -183,6 +183,7 @@ template <Backend B>
 TopKResult<B> top_k(const Context<B>& cx, const Real<B>& scores, const TopKOptions<B>& o) {
   using R = typename B::real;
   const int n = scores.cols(), k = o.k < n ? o.k : n, rows = scores.rows();
+  check(n >= 1, "top-k: nobody to choose from; leave out sites without experts");
   check(k >= 1, "top-k: k is ", o.k, "; at least one expert must be heard");
   TopKResult<B> y{Index<B>(cx.device, {rows, k}), cx.result({rows, k}, scores)};
   const kernel::ScoreScale<R> logit{o.statistics ? Matrix<const R>(o.statistics.matrix()) : Matrix<const R>{},

@@ -50,6 +50,7 @@ inline void check_logits(std::span<const float> logits) {
 template <Backend B>
 std::vector<Generated> generate(const T5Model<B>& model, Session<B>& session, const Generation& o) {
   o.validate();
+  check(session.length == 0, "generate: the session has decoded already; read the input again");
   const auto& c = model.config();
   const Context<B> cx{model.device()};
   const int examples = session.source.examples, beams = o.beam.beams;

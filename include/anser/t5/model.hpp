@@ -181,6 +181,7 @@ Real<B> T5Model<B>::decode(const Context<B>& cx, Session<B>& s, const Tokens& ta
   check_tokens(target, "decoder input");
   check(target.examples % s.source.examples == 0, "decode: ", target.examples, " hypotheses for ", s.source.examples,
         " examples");
+  check(!cached || target.mask.empty(), "decode: a cache takes no mask; give hypotheses without padding");
   Batch<B> batch = s.source;
   batch.plans = &s.plans;
   batch.examples = target.examples;
@@ -198,6 +199,11 @@ Real<B> T5Model<B>::decode(const Context<B>& cx, Session<B>& s, const Tokens& ta
 
 template <Backend B>
 void T5Model<B>::select(const Context<B>& cx, Session<B>& s, const std::vector<std::int32_t>& source) const {
+  const std::size_t beams = source.size() / std::size_t(s.source.examples);
+  for (std::size_t i = 0; i < source.size(); ++i)
+    check(beams * std::size_t(s.source.examples) == source.size() && source[i] >= 0 &&
+              std::size_t(source[i]) / beams == i / beams,
+          "select: hypothesis ", i, " cannot go on from ", source[i], ", which is none of its example");
   const Index<B> from(*device_, {int(source.size())}, source);
   for (auto& layer : s.layers) {
     layer.past.k.select(cx, from);

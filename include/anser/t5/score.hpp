@@ -6,6 +6,8 @@ namespace anser {
 
 /// The decoder's input for a target: shifted right behind the start token; negative labels (ignored) become pad.
 inline Tokens shift_right(const Tokens& labels, int start, int pad) {
+  check(labels.ids.size() == std::size_t(labels.examples) * std::size_t(labels.tokens), "target: ", labels.ids.size(),
+        " ids do not fill ", labels.examples, " x ", labels.tokens);
   Tokens t{labels.examples, labels.tokens, std::vector<std::int32_t>(labels.ids.size()), {}};
   for (int b = 0; b < t.examples; ++b)
     for (int j = 0; j < t.tokens; ++j) {
@@ -16,15 +18,26 @@ inline Tokens shift_right(const Tokens& labels, int start, int pad) {
   return t;
 }
 
-/// Cross-entropy of every target token, teacher-forced: labels [hypotheses, tokens] (negative: ignored) -> [rows].
+/// The labels that count: what the mask hides becomes -100. Throws Error where ids and mask differ in size.
+inline std::vector<std::int32_t> counted_labels(const Tokens& labels) {
+  check(labels.mask.empty() || labels.mask.size() == labels.ids.size(), "target: ids and mask differ in size");
+  auto ids = labels.ids;
+  for (std::size_t i = 0; i < labels.mask.size(); ++i)
+    if (!labels.mask[i]) ids[i] = -100;
+  return ids;
+}
+
+/// Cross-entropy of every target token, teacher-forced: labels [hypotheses, tokens] -> [rows]. A label that is
+/// negative, or hidden by the labels' mask, is ignored.
 template <Backend B>
 Real<B> token_losses(const Context<B>& cx, const T5Model<B>& model, Session<B>& session, const Tokens& labels,
                      double smoothing = 0) {
   const auto& c = model.config();
   for (std::int32_t id : labels.ids)
     check(id < c.vocabulary, "target: the id ", id, " is not below the vocabulary's size ", c.vocabulary);
+  const auto counted = counted_labels(labels);
   const auto logits = model.decode(cx, session, shift_right(labels, c.start, c.pad), false);
-  return cross_entropy(cx, logits, Index<B>(model.device(), {labels.examples * labels.tokens}, labels.ids), smoothing);
+  return cross_entropy(cx, logits, Index<B>(model.device(), {labels.examples * labels.tokens}, counted), smoothing);
 }
 
 /// Mean cross-entropy over all target tokens that count: [1].
@@ -32,7 +45,7 @@ template <Backend B>
 Real<B> mean_loss(const Context<B>& cx, const T5Model<B>& model, Session<B>& session, const Tokens& labels,
                   double smoothing = 0) {
   std::ptrdiff_t counted = 0;
-  for (std::int32_t id : labels.ids) counted += id >= 0;
+  for (std::int32_t id : counted_labels(labels)) counted += id >= 0;
   check(counted > 0, "loss: no target token counts");
   return scale(cx, sum(cx, token_losses(cx, model, session, labels, smoothing)), 1 / double(counted));
 }
