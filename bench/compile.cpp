@@ -139,6 +139,7 @@ bool report_pairs(const std::vector<Command>& commands, const fs::path& folder) 
 }  // namespace
 
 int main(int argc, char** argv) try {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);  // lines appear as they are known, also in a file
   if (argc < 2) return std::fprintf(stderr, "usage: bench_compile BUILD [--pairs-only]\n"), 2;
   const auto commands = read_commands(argv[1]);
   std::string name = (fs::temp_directory_path() / "anser-compile-XXXXXX").string();

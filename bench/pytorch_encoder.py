@@ -49,7 +49,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--large-batch", type=int, default=8)
     parser.add_argument("shapes", nargs="*", default=list(SHAPES))
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     import torch
     import transformers
