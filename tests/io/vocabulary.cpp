@@ -44,7 +44,8 @@ BOOST_AUTO_TEST_CASE(errors) {
   BOOST_TEST(says(lines, 3, "x", "3 pieces"));
   BOOST_TEST(says(lines, 50000, "x", "a value <= "));
   BOOST_TEST(says(lines, 20, "x", "train_vocabulary"));  // fewer than the characters
-  BOOST_TEST(says(lines, 300, "no/such/folder", "cannot be written"));
+  std::ofstream(folder.path / "file") << "in the way of a folder";
+  BOOST_TEST(says(lines, 300, "file/below", "cannot be written"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
