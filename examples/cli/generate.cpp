@@ -76,6 +76,7 @@ void add_generate(CLI::App& program) {
   auto* input =
       c.add_option("--input", o->input, "Lines of {\"input\": TEXT, ...}")->excludes(prompt)->type_name("FILE.jsonl");
   c.add_option("--output", o->output, "Where the lines go, whole or not at all; stdout where not given")
+      ->check(Named{})
       ->type_name("FILE.jsonl");
   auto& g = o->generation;
   c.add_option("--max-new-tokens", g.max_new_tokens, "Tokens per answer at most")

@@ -7,6 +7,14 @@
 
 namespace anser::cli {
 
+/// An output must have a name: an unset variable of a script would else mean stdout.
+struct Named : CLI::Validator {
+  Named() {
+    name_ = "";
+    func_ = [](std::string& path) { return path.empty() ? std::string("the file's name is empty") : std::string(); };
+  }
+};
+
 /// --model, --backend, --dtype, --threads
 void add_model_options(CLI::App& command, EngineOptions& o);
 /// --pool, --router, --top-k, --skip-broken

@@ -89,6 +89,7 @@ void add_score(CLI::App& program) {
       ->required()
       ->type_name("FILE.jsonl");
   c.add_option("--output", o->output, "Where the lines go, whole or not at all; stdout where not given")
+      ->check(Named{})
       ->type_name("FILE.jsonl");
   add_batch_option(c, o->batch_size);
   add_examples(c,

@@ -115,6 +115,7 @@ void add_trace(CLI::App& program) {
       ->required()
       ->type_name("FILE.jsonl");
   c.add_option("--output", o->output, "FILE.jsonl or FILE.html, whole or not at all; lines to stdout where not given")
+      ->check(Named{})
       ->type_name("FILE");
   c.add_option("--max-new-tokens", o->max_new_tokens, "Tokens per generated answer at most")
       ->check(CLI::Range(1, 1 << 20))

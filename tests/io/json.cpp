@@ -63,6 +63,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_json_is_refused_with_line_and_column) {
   CHECK_SAYS(parse_json("{\"a\": [1, 2", "f"), "cut off?");
   CHECK_SAYS(parse_json("", "f"), "not valid JSON");
   CHECK_SAYS(parse_json("{} x", "f"), "not valid JSON");
+  CHECK_SAYS(parse_json(std::string_view("{}\0{}", 5), "f"), "holds a NUL byte");
   CHECK_SAYS(parse_json("{\"a\": NaN}", "f"), "not valid JSON");
   CHECK_SAYS(parse_json("{\"a\": 1e999}", "f"), "not valid JSON", "out of range");
   CHECK_SAYS(parse_json("\"\xff\"", "f"), "not valid JSON");

@@ -57,6 +57,19 @@ BOOST_AUTO_TEST_CASE(missing_and_misshapen_tensors_are_named) {
   config.layers += 1;
   T5Model<Cpu<float>> deeper(device<Cpu<float>>(), config);
   BOOST_CHECK_EXCEPTION(deeper.load(*files), Error, says("is missing"));
+  struct Whole : Source {  // every weight whole numbers
+    const Source* of;
+    std::optional<Stored> find(std::string_view name) const override {
+      auto s = of->find(name);
+      if (s) s->dtype = DType::i32;
+      return s;
+    }
+    std::vector<std::string> names() const override { return of->names(); }
+    std::string origin() const override { return of->origin(); }
+  } whole;
+  whole.of = files.get();
+  T5Model<Cpu<float>> same(device<Cpu<float>>(), read_config(*files));
+  BOOST_CHECK_EXCEPTION(same.load(whole), Error, says("holds I32; a weight is F32, F16, BF16 or F64"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -73,6 +73,9 @@ constexpr std::size_t size_of(DType t) {
   }
 }
 
+/// Whether it holds numbers with a fraction.
+constexpr bool is_real(DType t) { return t == DType::f64 || t == DType::f32 || t == DType::f16 || t == DType::bf16; }
+
 /// The name that safetensors gives it.
 constexpr std::string_view name_of(DType t) {
   switch (t) {

@@ -114,6 +114,8 @@ ANSER_INLINE std::string quote(std::string_view text) {
 ANSER_INLINE Json parse_json(std::string_view text, std::string origin) {
   auto file = std::make_shared<Json::File>();
   file->origin = std::move(origin);
+  // nlohmann/json would take it for the end of the text.
+  check(text.find('\0') == std::string_view::npos, file->origin, ": not valid JSON: it holds a NUL byte");
   detail::JsonBuilder<Json::Value, Json::Kind> builder{file->origin, text, file->root};
   check(nlohmann::json::sax_parse(text.begin(), text.end(), &builder), file->origin, ": not valid JSON");
   const Json::Value* root = &file->root;

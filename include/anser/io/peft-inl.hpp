@@ -35,8 +35,6 @@ class RenamedSource : public Source {
   std::map<std::string, std::string, std::less<>> to_file_;
 };
 
-inline bool is_real(DType t) { return t == DType::f32 || t == DType::bf16 || t == DType::f16 || t == DType::f64; }
-
 /// A tensor that holds real numbers in as many axes; Error else.
 inline Stored get_real(const Source& source, const std::string& name, int rank) {
   auto t = source.find(name);
@@ -185,7 +183,7 @@ ANSER_INLINE Expert load_expert(const std::string& directory, std::vector<std::s
     detail::check_ia3(e, *config);
   } else {
     for (const std::string& name : e.tensors->names())
-      check(detail::is_real(e.tensors->find(name)->dtype), tensors_path, ": ", name, " must hold real numbers");
+      check(is_real(e.tensors->find(name)->dtype), tensors_path, ": ", name, " must hold real numbers");
   }
   e.gates = detail::load_vectors(e, path("gate.safetensors"), &odd);
   e.activations = detail::load_vectors(e, path("activations.safetensors"), &odd);

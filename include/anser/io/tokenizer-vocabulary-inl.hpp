@@ -127,8 +127,12 @@ class AddedTokens {
 
 /// The bytes of a vocabulary's file, of 64 MB at most.
 inline std::string read_vocabulary(const std::filesystem::path& path) {
+  std::error_code ignored;
+  const auto kind = std::filesystem::status(path, ignored).type();
+  check(kind != std::filesystem::file_type::fifo && kind != std::filesystem::file_type::directory, path.string(),
+        ": cannot be opened: it is no regular file");
   std::ifstream file(path, std::ios::binary);
-  check(file.is_open() && !std::filesystem::is_directory(path), path.string(), ": cannot be opened");
+  check(file.is_open(), path.string(), ": cannot be opened");
   std::string bytes;
   constexpr std::size_t limit = 64u << 20, step = 1u << 16;
   while (file && bytes.size() <= limit) {
@@ -148,6 +152,7 @@ inline nlohmann::json parse_vocabulary_json(const std::string& text, const std::
     check(depth <= 64, source, ": is nested more than 64 deep");
     return true;
   };
+  check(text.find('\0') == std::string::npos, source, ": not valid JSON: it holds a NUL byte");
   try {
     return json::parse(text, shallow);
   } catch (const json::exception& e) {

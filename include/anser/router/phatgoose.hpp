@@ -47,7 +47,7 @@ struct PhatGoose::On {
       who.push_back(std::int32_t(e));
     }
     check(missing.empty(), "the router phatgoose needs a gate for ", site.name, "; these experts have none: ", missing,
-          "; train them with `anser train gate`, or choose another router");
+          "; add their gate.safetensors, or choose another router");
     if (who.empty()) return;
     candidate = Index<B>(*device, {int(who.size())}, who);
     std::vector<R> sums;
@@ -98,7 +98,7 @@ struct PhatGoose::On {
       double mean = 0, variance = 0;
       for (double x : v) mean += x / double(v.size());
       for (double x : v) variance += (x - mean) * (x - mean) / double(v.size());
-      check(std::isfinite(variance), gate.origin, " holds a number that is not finite; train this gate again");
+      check(std::isfinite(variance), gate.origin, " holds a number that is not finite; this gate is broken");
       const double inverse = 1 / std::sqrt(variance + 1e-5);
       for (double x : v) rows.push_back(T(R((x - mean) * inverse)));
     }

@@ -132,10 +132,13 @@ T5Model<B>::T5Model(B& device, const T5Config& c)
 template <Backend B>
 void T5Model<B>::load(const Source& source) {
   walk(*this, [&](const std::string& name, auto& tensor) {
+    std::string stored = name;
     if (name == "shared.weight")
-      for (const char* other : {"shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"})
-        if (source.find(other)) return tensor.bind(source.get(other, tensor.shape()));
-    tensor.bind(source.get(name, tensor.shape()));
+      for (const char* other : {"decoder.embed_tokens.weight", "encoder.embed_tokens.weight", "shared.weight"})
+        if (source.find(other)) stored = other;
+    const auto found = source.get(stored, tensor.shape());
+    check(is_real(found.dtype), found.origin, " holds ", name_of(found.dtype), "; a weight is F32, F16, BF16 or F64");
+    tensor.bind(found);
   });
 }
 
