@@ -52,9 +52,9 @@ class Cpu {
 
   void* allocate(std::size_t bytes) { return memory_.allocate(bytes); }
   void release(void* p, std::size_t bytes) noexcept { memory_.release(p, bytes); }
-  void upload(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
-  void download(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
-  void copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+  void upload(void* to, const void* from, std::size_t bytes) { move(to, from, bytes); }
+  void download(void* to, const void* from, std::size_t bytes) { move(to, from, bytes); }
+  void copy(void* to, const void* from, std::size_t bytes) { move(to, from, bytes); }
   void zero(void* p, std::size_t bytes) { std::memset(p, 0, bytes); }
 
   void gemm(const Gemm<element, real>& g) { cpu::multiply(g); }
@@ -85,6 +85,10 @@ class Cpu {
   }
 
  private:
+  /// Of nothing, pointers may be null, which memcpy does not allow.
+  static void move(void* to, const void* from, std::size_t bytes) {
+    if (bytes) std::memcpy(to, from, bytes);
+  }
   HostMemory memory_;
 };
 static_assert(Backend<Cpu<float>> && Backend<Cpu<bf16>> && Backend<Cpu<double>>);
