@@ -2,6 +2,9 @@
 #include <limits>
 #include <random>
 #include <thread>
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
 
 #include "anser/backend/cpu_onednn-inl.hpp"
 #include "products.hpp"
@@ -154,21 +157,51 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(packed_weights_of_several_matrices, T, Types) {
 }
 
 /// The cache of primitives is bounded, and rows of any number share one copy of the weights.
-BOOST_AUTO_TEST_CASE(many_row_counts) {
-  Cpu<float> device;
+BOOST_AUTO_TEST_CASE_TEMPLATE(many_row_counts, T, Types) {
+  using R = accumulator<T>;
+  Cpu<T> device;
   const int n = 96, k = 64;
-  const Numbers<float> w(n, k, 1), x(700, k, 2);
-  Numbers<float> y(700, n, 3);
-  const std::vector<Matrix<const float>> blocks{w.matrix()};
+  const Numbers<T> w(n, k, 1), x(700, k, 2);
+  Numbers<R> y(700, n, 3);
+  const std::vector<Matrix<const T>> blocks{w.matrix()};
   const std::vector<int> rows{n};
   const auto packed = device.pack(blocks, rows, k);
   const auto before = y.data;
   for (int m = 1; m <= 700; m += m < 600 ? 1 : 50) device.gemm(packed, x.matrix(), m, y.matrix());
-  const Gemm<float, float> g{x.matrix(), w.matrix(), y.matrix(), 700, n, k, false, true, 1, 0, {}, {}};
-  BOOST_TEST(reference::difference(g, before) < reference::tolerance<float>(k));
+  const Gemm<T, R> g{x.matrix(), w.matrix(), y.matrix(), 700, n, k, false, true, 1, 0, {}, {}};
+  BOOST_TEST(reference::difference(g, before) < reference::tolerance<R>(k));
 #if defined(ANSER_HAS_ONEDNN)
   BOOST_TEST(cpu::onednn::Products::instance().size() <= cpu::onednn::Products::limit);
 #endif
+}
+
+/// Panels and parts of rows are cut by the number of threads; what is packed under one number serves another.
+BOOST_AUTO_TEST_CASE_TEMPLATE(panels_of_any_number_of_threads, T, Types) {
+  using R = accumulator<T>;
+#if defined(_OPENMP)
+  const int usual = omp_get_max_threads();
+#else
+  const int usual = 1;
+#endif
+  const int k = 40;
+  for (const int n : {50, 192, 500, 777}) {
+    const Numbers<T> w(n, k, 1), x(1100, k, 2);
+    const std::vector<Matrix<const T>> blocks{w.matrix()};
+    const std::vector<int> rows{n};
+    for (const int threads : {1, 2, 3, 7}) {
+      Cpu<T> device(threads);
+      const auto packed = device.pack(blocks, rows, k);
+      Cpu<T> other(threads + 1);
+      for (const int m : {1, 3, 15, 17, 200, 1100}) {
+        Numbers<R> y(m, n, 3, 2);
+        const auto before = y.data;
+        other.gemm(packed, x.matrix(), m, y.matrix());
+        const Gemm<T, R> g{x.matrix(), w.matrix(), y.matrix(), m, n, k, false, true, 1, 0, {}, {}};
+        BOOST_TEST(reference::difference(g, before) < reference::tolerance<R>(k));
+      }
+    }
+  }
+  Cpu<T> again(usual);
 }
 
 BOOST_AUTO_TEST_CASE(several_threads_of_the_program_multiply_at_once) {

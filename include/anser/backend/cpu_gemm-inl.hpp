@@ -14,6 +14,7 @@
 #include "concept.hpp"
 #include "cpu_gemm.hpp"
 #include "cpu_onednn-inl.hpp"
+#include "cpu_panels-inl.hpp"
 
 namespace anser::cpu {
 
@@ -36,14 +37,6 @@ template <class T>
 using View = Eigen::Map<const RowMajor<T>, 0, Eigen::OuterStride<>>;
 template <class T>
 using MutableView = Eigen::Map<RowMajor<T>, 0, Eigen::OuterStride<>>;
-
-inline bool worth_threads([[maybe_unused]] double operations) {
-#if defined(_OPENMP)
-  return operations > 1e6 && !omp_in_parallel() && omp_get_max_threads() > 1;
-#else
-  return false;
-#endif
-}
 
 inline double operations(double m, double n, double k) { return 2 * m * n * k; }
 inline constexpr double worth_onednn = 1e5;  // below, the call costs more than the product
@@ -215,18 +208,45 @@ ANSER_INLINE void multiply(const Gemm<bf16, float>& g) {
 
 namespace detail {
 
-/// The one copy of packed weights: oneDNN's blocked layout, or plain rows.
-template <class T>
-struct Panels {
+/// The one copy of packed weights of bf16: oneDNN's blocked layout where products run as such, or plain rows.
+struct PackedBf16 {
   struct Free {
-    void operator()(T* p) const { std::free(p); }
+    void operator()(bf16* p) const { std::free(p); }
   };
-  std::unique_ptr<T, Free> data;
+  std::unique_ptr<bf16, Free> data;
 #if defined(ANSER_HAS_ONEDNN)
   std::optional<onednn::Layout> blocked;
 #endif
-  void allocate(std::size_t bytes) { data.reset(static_cast<T*>(allocate_pages(bytes))); }
+  void allocate(std::size_t bytes) { data.reset(static_cast<bf16*>(allocate_pages(bytes))); }
 };
+
+inline std::shared_ptr<const void> pack_bf16(std::span<const Matrix<const bf16>> blocks, std::span<const int> rows,
+                                             int n, int k) {
+  auto packed = std::make_shared<PackedBf16>();
+#if defined(ANSER_HAS_ONEDNN)
+  if (double(n) * k >= 4096 && native_bf16()) {
+    packed->blocked = onednn::blocked_layout<bf16>(n, k);
+    if (packed->blocked) {
+      packed->allocate(packed->blocked->get_size());
+      onednn::fill(*packed->blocked, packed->data.get(), blocks, rows, k);
+      return packed;
+    }
+  }
+#endif
+  packed->allocate(std::max<std::size_t>(64, std::size_t(n) * std::size_t(k) * sizeof(bf16)));
+  bf16* out = packed->data.get();
+  for (std::size_t i = 0; i < blocks.size(); ++i)
+    for (int r = 0; r < rows[i]; ++r, out += k) std::memcpy(out, blocks[i][r], std::size_t(k) * sizeof(bf16));
+  return packed;
+}
+
+inline void multiply_bf16(const CpuWeights& w, Matrix<const bf16> x, int m, Matrix<float> y) {
+  const auto& packed = *static_cast<const PackedBf16*>(w.state.get());
+#if defined(ANSER_HAS_ONEDNN)
+  if (packed.blocked) return onednn::multiply<bf16>(*packed.blocked, packed.data.get(), w.n, w.k, x, m, y);
+#endif
+  multiply(Gemm<bf16, float>{x, {packed.data.get(), w.k}, y, m, w.n, w.k, false, true, 1, 0, {}, {}});
+}
 
 }  // namespace detail
 
@@ -234,35 +254,21 @@ template <class T>
 CpuWeights pack(std::span<const Matrix<const T>> blocks, std::span<const int> rows, int k) {
   int n = 0;
   for (int r : rows) n += r;
-  auto panels = std::make_shared<detail::Panels<T>>();
-#if defined(ANSER_HAS_ONEDNN)
-  if constexpr (!std::is_same_v<T, double>) {
-    if (double(n) * k >= 4096 && (std::is_same_v<T, float> || native_bf16())) {
-      panels->blocked = onednn::blocked_layout<T>(n, k);
-      if (panels->blocked) {
-        panels->allocate(panels->blocked->get_size());
-        onednn::fill(*panels->blocked, panels->data.get(), blocks, rows, k);
-        return {n, k, std::move(panels)};
-      }
-    }
-  }
-#endif
-  panels->allocate(std::max<std::size_t>(64, std::size_t(n) * std::size_t(k) * sizeof(T)));
-  T* out = panels->data.get();
-  for (std::size_t i = 0; i < blocks.size(); ++i)
-    for (int r = 0; r < rows[i]; ++r, out += k) std::memcpy(out, blocks[i][r], std::size_t(k) * sizeof(T));
-  return {n, k, std::move(panels)};
+  if constexpr (std::is_same_v<T, bf16>)
+    return {n, k, detail::pack_bf16(blocks, rows, n, k)};
+  else
+    return {n, k, std::make_shared<const Panels<T>>(blocks, rows, n, k)};
 }
 
 template <class T>
 void multiply(const CpuWeights& w, Matrix<const T> x, int m, Matrix<accumulator<T>> y) {
   if (m == 0 || w.n == 0) return;
-  const auto& panels = *static_cast<const detail::Panels<T>*>(w.state.get());
-#if defined(ANSER_HAS_ONEDNN)
-  if constexpr (!std::is_same_v<T, double>)
-    if (panels.blocked) return onednn::multiply<T>(*panels.blocked, panels.data.get(), w.n, w.k, x, m, y);
-#endif
-  multiply(Gemm<T, accumulator<T>>{x, {panels.data.get(), w.k}, y, m, w.n, w.k, false, true, 1, 0, {}, {}});
+  if constexpr (std::is_same_v<T, bf16>)
+    detail::multiply_bf16(w, x, m, y);
+  else
+    static_cast<const Panels<T>*>(w.state.get())->multiply(x, m, y, [](const Gemm<T, T>& g) {
+      detail::multiply_one(g, g.a.data, g.b.data, g.c.data);
+    });
 }
 
 template CpuWeights pack<float>(std::span<const Matrix<const float>>, std::span<const int>, int);
