@@ -59,12 +59,14 @@ struct AttentionSoftmaxBackward {
   int keys;
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
+    const R* weight = p[r];
+    R* row = dp[r];
     R dot = 0;
     ANSER_SIMD(reduction(+ : dot))
-    for (int j = team.rank(); j < keys; j += team.size()) dot += p[r][j] * dp[r][j];
+    for (int j = team.rank(); j < keys; j += team.size()) dot += weight[j] * row[j];
     dot = team.sum(dot);
     ANSER_SIMD()
-    for (int j = team.rank(); j < keys; j += team.size()) dp[r][j] = p[r][j] * (dp[r][j] - dot);
+    for (int j = team.rank(); j < keys; j += team.size()) row[j] = weight[j] * (row[j] - dot);
   }
 };
 

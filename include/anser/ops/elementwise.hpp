@@ -77,9 +77,11 @@ struct Dot {
   int n;
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
+    const T* u = a[r];
+    const T* v = b[r];
     T s = 0;
     ANSER_SIMD(reduction(+ : s))
-    for (int j = team.rank(); j < n; j += team.size()) s += a[r][j] * b[r][j];
+    for (int j = team.rank(); j < n; j += team.size()) s += u[j] * v[j];
     s = team.sum(s);
     if (team.rank() == 0) y[r][0] += s;
   }

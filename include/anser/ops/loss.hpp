@@ -19,20 +19,21 @@ struct CrossEntropy {
   R smoothing;
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
+    const R* row = logits[r];
     R top = -std::numeric_limits<R>::infinity(), s = 0, total = 0;
     ANSER_SIMD(reduction(max : top))
-    for (int j = team.rank(); j < n; j += team.size()) top = logits[r][j] > top ? logits[r][j] : top;
+    for (int j = team.rank(); j < n; j += team.size()) top = row[j] > top ? row[j] : top;
     top = team.max(top);
     ANSER_SIMD(reduction(+ : s, total))
     for (int j = team.rank(); j < n; j += team.size()) {
-      s += simd::exp(logits[r][j] - top);
-      total += logits[r][j];
+      s += simd::exp(row[j] - top);
+      total += row[j];
     }
     s = team.sum(s);
     total = team.sum(total);
     if (team.rank() != 0) return;
     log_sum[r] = top + std::log(s);
-    loss[r] = label[r] < 0 ? R(0) : log_sum[r] - (1 - smoothing) * logits[r][label[r]] - smoothing * total / R(n);
+    loss[r] = label[r] < 0 ? R(0) : log_sum[r] - (1 - smoothing) * row[label[r]] - smoothing * total / R(n);
   }
 };
 
@@ -49,11 +50,13 @@ struct CrossEntropyBackward {
   ANSER_HD void operator()(Team team, int r) const {
     if (label[r] < 0) return;
     const std::int32_t kept = label[r];
+    const R* row = logits[r];
+    R* to = dlogits[r];
     const R slope = dloss[r], log = log_sum[r], spread = smoothing / R(n), own = 1 - smoothing;
     ANSER_SIMD()
     for (int j = team.rank(); j < n; j += team.size()) {
       const R target = (j == kept ? own : R(0)) + spread;
-      dlogits[r][j] += slope * (simd::exp(logits[r][j] - log) - target);
+      to[j] += slope * (simd::exp(row[j] - log) - target);
     }
   }
 };

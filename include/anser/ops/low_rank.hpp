@@ -21,9 +21,10 @@ struct LowRankDown {
     const LowRank<R> e = table[expert[slot]];
     const X* u = x[slot / k];
     for (int j = 0; j < e.rank; ++j) {
+      const R* a = e.a + std::ptrdiff_t(j) * in;
       R s = 0;
       ANSER_SIMD(reduction(+ : s))
-      for (int i = team.rank(); i < in; i += team.size()) s += e.a[std::ptrdiff_t(j) * in + i] * R(u[i]);
+      for (int i = team.rank(); i < in; i += team.size()) s += a[i] * R(u[i]);
       s = team.sum(s);
       if (team.rank() == 0) h[slot][j] = s;
     }
@@ -46,10 +47,12 @@ struct LowRankUp {
       if (expert[slot] < 0) continue;
       const LowRank<R> e = table[expert[slot]];
       const R factor = weight[slot] * e.scale;
+      const R* hidden = h[slot];
       for (int o = team.rank(); o < out; o += team.size()) {
+        const R* b = e.b + std::ptrdiff_t(o) * e.rank;
         R v = 0;
         ANSER_SIMD(reduction(+ : v))
-        for (int j = 0; j < e.rank; ++j) v += e.b[std::ptrdiff_t(o) * e.rank + j] * h[slot][j];
+        for (int j = 0; j < e.rank; ++j) v += b[j] * hidden[j];
         y[row][o] += factor * v;
       }
     }

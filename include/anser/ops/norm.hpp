@@ -16,12 +16,14 @@ struct RmsNorm {
   R eps;
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
+    const R* u = x[r];
+    Y* to = y[r];
     R s = 0;
     ANSER_SIMD(reduction(+ : s))
-    for (int j = team.rank(); j < n; j += team.size()) s += x[r][j] * x[r][j];
+    for (int j = team.rank(); j < n; j += team.size()) s += u[j] * u[j];
     const R inverse = 1 / std::sqrt(team.sum(s) / R(n) + eps);
     ANSER_SIMD()
-    for (int j = team.rank(); j < n; j += team.size()) y[r][j] = Y(x[r][j] * inverse * weight[j]);
+    for (int j = team.rank(); j < n; j += team.size()) to[j] = Y(u[j] * inverse * weight[j]);
   }
 };
 
@@ -36,17 +38,20 @@ struct RmsNormBackward {
   R eps;
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
+    const R* u = x[r];
+    const R* g = dy[r];
     R s = 0, dot = 0;
     ANSER_SIMD(reduction(+ : s, dot))
     for (int j = team.rank(); j < n; j += team.size()) {
-      s += x[r][j] * x[r][j];
-      dot += dy[r][j] * weight[j] * x[r][j];
+      s += u[j] * u[j];
+      dot += g[j] * weight[j] * u[j];
     }
     const R inv = 1 / std::sqrt(team.sum(s) / R(n) + eps);
     dot = team.sum(dot) * inv * inv * inv / R(n);
     if (dx) {
+      R* to = dx[r];
       ANSER_SIMD()
-      for (int j = team.rank(); j < n; j += team.size()) dx[r][j] += dy[r][j] * weight[j] * inv - x[r][j] * dot;
+      for (int j = team.rank(); j < n; j += team.size()) to[j] += g[j] * weight[j] * inv - u[j] * dot;
     }
     if (team.rank() == 0) inverse[r] = inv;
   }
@@ -68,6 +73,22 @@ struct RmsNormWeightBackward {
   }
 };
 
+template <class R>
+struct Moments {
+  R mean, inverse;  // 1 / sqrt(variance + eps)
+};
+/// Of the n numbers at u, by the whole team.
+template <class R, class Team, class X>
+ANSER_HD Moments<R> moments(Team team, const X* u, int n, R eps) {
+  R s = 0, q = 0;
+  ANSER_SIMD(reduction(+ : s))
+  for (int j = team.rank(); j < n; j += team.size()) s += R(u[j]);
+  const R mean = team.sum(s) / R(n);
+  ANSER_SIMD(reduction(+ : q))
+  for (int j = team.rank(); j < n; j += team.size()) q += (R(u[j]) - mean) * (R(u[j]) - mean);
+  return {mean, 1 / std::sqrt(team.sum(q) / R(n) + eps)};
+}
+
 /// Mean and 1 / sqrt(variance + eps) of each row.
 template <class X, class R>
 struct Statistics {
@@ -77,16 +98,10 @@ struct Statistics {
   R eps;
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
-    R s = 0, q = 0;
-    ANSER_SIMD(reduction(+ : s))
-    for (int j = team.rank(); j < n; j += team.size()) s += R(x[r][j]);
-    const R mean = team.sum(s) / R(n);
-    ANSER_SIMD(reduction(+ : q))
-    for (int j = team.rank(); j < n; j += team.size()) q += (R(x[r][j]) - mean) * (R(x[r][j]) - mean);
-    const R inverse = 1 / std::sqrt(team.sum(q) / R(n) + eps);
+    const auto m = moments(team, x[r], n, eps);
     if (team.rank() == 0) {
-      y[r][0] = mean;
-      y[r][1] = inverse;
+      y[r][0] = m.mean;
+      y[r][1] = m.inverse;
     }
   }
 };
@@ -100,15 +115,11 @@ struct Standardise {
   R eps;
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
-    R s = 0, q = 0;
-    ANSER_SIMD(reduction(+ : s))
-    for (int j = team.rank(); j < n; j += team.size()) s += R(x[r][j]);
-    const R mean = team.sum(s) / R(n);
-    ANSER_SIMD(reduction(+ : q))
-    for (int j = team.rank(); j < n; j += team.size()) q += (R(x[r][j]) - mean) * (R(x[r][j]) - mean);
-    const R inverse = 1 / std::sqrt(team.sum(q) / R(n) + eps);
+    const X* u = x[r];
+    R* to = y[r];
+    const auto m = moments(team, u, n, eps);
     ANSER_SIMD()
-    for (int j = team.rank(); j < n; j += team.size()) y[r][j] = (R(x[r][j]) - mean) * inverse;
+    for (int j = team.rank(); j < n; j += team.size()) to[j] = (R(u[j]) - m.mean) * m.inverse;
   }
 };
 
@@ -121,21 +132,20 @@ struct StandardiseBackward {
   R eps;
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
-    R s = 0, q = 0, g = 0, dot = 0;
-    ANSER_SIMD(reduction(+ : s, g, dot))
+    const auto m = moments(team, x[r], n, eps);
+    const R* z = y[r];
+    const R* up = dy[r];
+    R* to = dx[r];
+    R g = 0, dot = 0;
+    ANSER_SIMD(reduction(+ : g, dot))
     for (int j = team.rank(); j < n; j += team.size()) {
-      s += R(x[r][j]);
-      g += dy[r][j];
-      dot += dy[r][j] * y[r][j];
+      g += up[j];
+      dot += up[j] * z[j];
     }
-    const R mean = team.sum(s) / R(n);
     g = team.sum(g) / R(n);
     dot = team.sum(dot) / R(n);
-    ANSER_SIMD(reduction(+ : q))
-    for (int j = team.rank(); j < n; j += team.size()) q += (R(x[r][j]) - mean) * (R(x[r][j]) - mean);
-    const R inverse = 1 / std::sqrt(team.sum(q) / R(n) + eps);
     ANSER_SIMD()
-    for (int j = team.rank(); j < n; j += team.size()) dx[r][j] += (dy[r][j] - g - y[r][j] * dot) * inverse;
+    for (int j = team.rank(); j < n; j += team.size()) to[j] += (up[j] - g - z[j] * dot) * m.inverse;
   }
 };
 

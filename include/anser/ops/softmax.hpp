@@ -43,13 +43,16 @@ struct SoftmaxBackward {
   R temperature;
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
+    const R* p = y[r];
+    const R* up = dy[r];
+    R* to = dx[r];
     R dot = 0;
     ANSER_SIMD(reduction(+ : dot))
-    for (int j = team.rank(); j < n; j += team.size()) dot += y[r][j] * dy[r][j];
+    for (int j = team.rank(); j < n; j += team.size()) dot += p[j] * up[j];
     dot = team.sum(dot);
     const R factor = 1 / temperature;
     ANSER_SIMD()
-    for (int j = team.rank(); j < n; j += team.size()) dx[r][j] += y[r][j] * (dy[r][j] - dot) * factor;
+    for (int j = team.rank(); j < n; j += team.size()) to[j] += p[j] * (up[j] - dot) * factor;
   }
 };
 

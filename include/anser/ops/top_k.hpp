@@ -8,16 +8,25 @@
 namespace anser {
 namespace kernel {
 
-/// How a raw score becomes a logit: (score - mean * row_sum[e]) * inverse * scale. Null pointers leave their part out.
+/// One row's logits.
+template <class R>
+struct Logits {
+  const R* score;
+  const R* row_sum;  // or null
+  R mean, factor;
+  ANSER_HD R operator()(int e) const { return (row_sum ? score[e] - mean * row_sum[e] : score[e]) * factor; }
+};
+
+/// How raw scores become logits: (score - mean * row_sum[e]) / std * scale. Null pointers leave their part out.
 template <class R>
 struct ScoreScale {
+  Matrix<const R> scores;
   Matrix<const R> statistics;  // [rows, 2]: mean, 1 / std
   const R* row_sum = nullptr;  // [candidates]
   R scale = 1;
-  ANSER_HD R operator()(R score, int row, int e) const {
-    if (!statistics) return score * scale;
-    if (row_sum) score -= statistics[row][0] * row_sum[e];
-    return score * statistics[row][1] * scale;
+  ANSER_HD Logits<R> row(int r) const {
+    if (!statistics) return {scores[r], nullptr, R(0), scale};
+    return {scores[r], row_sum, statistics[r][0], statistics[r][1] * scale};
   }
 };
 
@@ -25,20 +34,21 @@ struct ScoreScale {
 /// Written in descending order.
 template <class R>
 struct TopK {
-  Matrix<const R> scores;
-  ScoreScale<R> logit;
+  ScoreScale<R> scale;
   const std::int32_t* candidate;  // the expert of each column, or null
   std::int32_t* expert;           // [rows, k]
   R* weight;                      // [rows, k]
   int n, k;
   R eps;
+
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
     constexpr R lowest = -std::numeric_limits<R>::infinity();
+    const auto logit = scale.row(r);
     R top = lowest, s = 0;
-    for (int j = team.rank(); j < n; j += team.size()) top = std::fmax(top, logit(scores[r][j], r, j));
+    for (int j = team.rank(); j < n; j += team.size()) top = std::fmax(top, logit(j));
     top = team.max(top);
-    for (int j = team.rank(); j < n; j += team.size()) s += std::exp(logit(scores[r][j], r, j) - top);
+    for (int j = team.rank(); j < n; j += team.size()) s += std::exp(logit(j) - top);
     s = team.sum(s);
     R last = std::numeric_limits<R>::infinity(), kept = 0;
     int last_index = -1;
@@ -46,7 +56,7 @@ struct TopK {
       R best = lowest;
       int index = n;
       for (int j = team.rank(); j < n; j += team.size()) {
-        const R v = logit(scores[r][j], r, j);
+        const R v = logit(j);
         const bool taken = v > last || (v == last && j <= last_index);
         if (!taken && (v > best || index == n)) {
           best = v;
@@ -68,9 +78,18 @@ struct TopK {
   }
   /// One pass that keeps the k largest, one for the softmax's sum. Blocks with nothing large enough are skipped whole.
   void operator()(Solo, int r) const {
+    const Logits<R> l = scale.row(r);
+    if (l.row_sum)  // a choice within the loops would keep them from being vectorised
+      choose(r, [l](int e) { return (l.score[e] - l.mean * l.row_sum[e]) * l.factor; });
+    else
+      choose(r, [l](int e) { return l.score[e] * l.factor; });
+  }
+
+ private:
+  template <class F>
+  void choose(int r, F logit) const {
     constexpr R lowest = -std::numeric_limits<R>::infinity();
-    constexpr int block = 64;
-    const R* row = scores[r];
+    constexpr int block = 16;
     std::int32_t* index = expert + std::ptrdiff_t(r) * k;
     R* best = weight + std::ptrdiff_t(r) * k;  // logits first, weights in the end
     int found = 0;
@@ -78,39 +97,32 @@ struct TopK {
       index[i] = n - 1;
       best[i] = lowest;
     }
-    R logits[block];
-    auto fill = [&](int begin, int count) {
-      ANSER_SIMD()
-      for (int j = 0; j < count; ++j) logits[j] = logit(row[begin + j], r, begin + j);
-    };
-    for (int begin = 0; begin < n; begin += block) {
-      const int count = n - begin < block ? n - begin : block;
-      R top = lowest;
-      fill(begin, count);
-      ANSER_SIMD(reduction(max : top))
-      for (int j = 0; j < count; ++j) top = logits[j] > top ? logits[j] : top;
-      if (found == k && !(top > best[k - 1])) continue;
-      for (int j = 0; j < count; ++j) {
-        const R v = logits[j];
-        if (v != v || (found == k && !(v > best[k - 1]))) continue;
-        found += found < k;
-        int at = found - 1;
-        for (; at > 0 && v > best[at - 1]; --at) {
-          best[at] = best[at - 1];
-          index[at] = index[at - 1];
-        }
-        best[at] = v;
-        index[at] = begin + j;
+    auto keep = [&](R v, int j) {
+      if (v != v || (found == k && !(v > best[k - 1]))) return;
+      found += found < k;
+      int at = found - 1;
+      for (; at > 0 && v > best[at - 1]; --at) {
+        best[at] = best[at - 1];
+        index[at] = index[at - 1];
       }
+      best[at] = v;
+      index[at] = j;
+    };
+    int j = 0;
+    for (; j + block <= n; j += block) {
+      R v[block], top = lowest;
+      ANSER_SIMD()
+      for (int i = 0; i < block; ++i) v[i] = logit(j + i);
+      ANSER_SIMD(reduction(max : top))
+      for (int i = 0; i < block; ++i) top = v[i] > top ? v[i] : top;
+      if (found == k && !(top > best[k - 1])) continue;
+      for (int i = 0; i < block; ++i) keep(v[i], j + i);
     }
+    for (; j < n; ++j) keep(logit(j), j);
     const R top = best[0];
     R sum = 0, kept = 0;
-    for (int begin = 0; begin < n; begin += block) {
-      const int count = n - begin < block ? n - begin : block;
-      fill(begin, count);
-      ANSER_SIMD(reduction(+ : sum))
-      for (int j = 0; j < count; ++j) sum += simd::exp(logits[j] - top);
-    }
+    ANSER_SIMD(reduction(+ : sum))
+    for (int e = 0; e < n; ++e) sum += simd::exp(logit(e) - top);
     for (int i = 0; i < k; ++i) kept += best[i] = simd::exp(best[i] - top) / sum;
     for (int i = 0; i < k; ++i) {
       best[i] /= kept + eps;
@@ -122,8 +134,7 @@ struct TopK {
 /// Through the division, the selection and the softmax over all candidates.
 template <class R>
 struct TopKBackward {
-  Matrix<const R> scores;
-  ScoreScale<R> logit;
+  ScoreScale<R> scale;
   const std::int32_t* column;  // [rows, k] the columns kept
   const R* dweight;            // [rows, k]
   Matrix<R> dscores;
@@ -131,16 +142,17 @@ struct TopKBackward {
   R eps;
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
+    const auto logit = scale.row(r);
     R top = -std::numeric_limits<R>::infinity(), s = 0;
-    for (int j = team.rank(); j < n; j += team.size()) top = std::fmax(top, logit(scores[r][j], r, j));
+    for (int j = team.rank(); j < n; j += team.size()) top = std::fmax(top, logit(j));
     top = team.max(top);
-    for (int j = team.rank(); j < n; j += team.size()) s += std::exp(logit(scores[r][j], r, j) - top);
+    for (int j = team.rank(); j < n; j += team.size()) s += std::exp(logit(j) - top);
     s = team.sum(s);
     const std::int32_t* kept = column + std::ptrdiff_t(r) * k;
     const R* dw = dweight + std::ptrdiff_t(r) * k;
     R sum = eps, dot = 0;
     for (int i = 0; i < k; ++i) {
-      const R p = std::exp(logit(scores[r][kept[i]], r, kept[i]) - top) / s;
+      const R p = std::exp(logit(kept[i]) - top) / s;
       sum += p;
       dot += dw[i] * p;
     }
@@ -150,9 +162,8 @@ struct TopKBackward {
       R dp = 0;
       for (int i = 0; i < k; ++i)
         if (kept[i] == j) dp += dw[i] / sum - dot / (sum * sum);
-      const R p = std::exp(logit(scores[r][j], r, j) - top) / s;
-      const R slope = logit(R(1), r, j) - logit(R(0), r, j);
-      dscores[r][j] += p * (dp - mean) * slope;
+      const R p = std::exp(logit(j) - top) / s;
+      dscores[r][j] += p * (dp - mean) * logit.factor;
     }
   }
 };
@@ -186,22 +197,21 @@ TopKResult<B> top_k(const Context<B>& cx, const Real<B>& scores, const TopKOptio
   check(n >= 1, "top-k: nobody to choose from; leave out sites without experts");
   check(k >= 1, "top-k: k is ", o.k, "; at least one expert must be heard");
   TopKResult<B> y{Index<B>(cx.device, {rows, k}), cx.result({rows, k}, scores)};
-  const kernel::ScoreScale<R> logit{o.statistics ? Matrix<const R>(o.statistics.matrix()) : Matrix<const R>{},
+  const kernel::ScoreScale<R> scale{scores.matrix(),
+                                    o.statistics ? Matrix<const R>(o.statistics.matrix()) : Matrix<const R>{},
                                     o.row_sum ? o.row_sum.data() : nullptr, R(o.scale)};
   const bool learns = y.weight.needs_grad();
   // The gradient needs columns; the caller wants experts. They differ only where candidates are named.
   Index<B> column = learns && o.candidate ? Index<B>(cx.device, {rows, k}) : y.expert;
   const std::size_t work = std::size_t(n) * std::size_t(k);
   if (column.data() != y.expert.data())
-    run(cx.device, rows, work,
-        kernel::TopK<R>{scores.matrix(), logit, nullptr, column.data(), y.weight.data(), n, k, R(o.eps)});
+    run(cx.device, rows, work, kernel::TopK<R>{scale, nullptr, column.data(), y.weight.data(), n, k, R(o.eps)});
   run(cx.device, rows, work,
-      kernel::TopK<R>{scores.matrix(), logit, o.candidate ? o.candidate.data() : nullptr, y.expert.data(),
-                      y.weight.data(), n, k, R(o.eps)});
-  cx.remember(y.weight, [scores, column, weight = y.weight, o, logit, n, k, work] {
+      kernel::TopK<R>{scale, o.candidate ? o.candidate.data() : nullptr, y.expert.data(), y.weight.data(), n, k,
+                      R(o.eps)});
+  cx.remember(y.weight, [scores, column, weight = y.weight, o, scale, n, k, work] {
     run(weight.device(), scores.rows(), work,
-        kernel::TopKBackward<R>{scores.matrix(), logit, column.data(), weight.grad(), scores.grad_matrix(), n, k,
-                                R(o.eps)});
+        kernel::TopKBackward<R>{scale, column.data(), weight.grad(), scores.grad_matrix(), n, k, R(o.eps)});
   });
   return y;
 }
