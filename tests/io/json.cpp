@@ -66,7 +66,9 @@ BOOST_AUTO_TEST_CASE(what_is_no_json_is_refused_with_line_and_column) {
   CHECK_SAYS(parse_json(std::string_view("{}\0{}", 5), "f"), "holds a NUL byte");
   CHECK_SAYS(parse_json("{\"a\": NaN}", "f"), "not valid JSON");
   CHECK_SAYS(parse_json("{\"a\": 1e999}", "f"), "not valid JSON", "out of range");
-  CHECK_SAYS(parse_json("\"\xff\"", "f"), "not valid JSON");
+  CHECK_SAYS(parse_json("\"\xff\"", "f"), "f: not valid JSON at column 2: it is not UTF-8");
+  CHECK_SAYS(parse_json("{\"a\": [1,\xe9]}", "f"), "not UTF-8");
+  CHECK_SAYS(parse_json(R"({"a": "\ud800"})", "in:7"), "in:7: not valid JSON at column 14");
 }
 
 BOOST_AUTO_TEST_CASE(a_key_that_occurs_twice_is_refused) {
@@ -89,6 +91,14 @@ BOOST_AUTO_TEST_CASE(numbers_at_the_edges) {
   CHECK_SAYS(items[1].integer(0, most), "must be an integer");
   BOOST_TEST(items[2].integer(least, most) == least);
   BOOST_TEST(items[3].real() == 18446744073709551616.0);
+}
+
+BOOST_AUTO_TEST_CASE(numbers_are_written_as_they_were) {
+  const std::string text =
+      "[0, -0, -7, 18446744073709551615, -9223372036854775809, 12345678901234567890123, 0.12345678901234567890123, "
+      "1.0, -0.0, 1E5, 1e-400]";
+  BOOST_TEST(parse_json(text, "f").written() == text);
+  BOOST_TEST(parse_json(text, "f").items()[1].integer(0, 0) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(long_values_are_cut_in_messages_between_characters) {

@@ -52,6 +52,28 @@ BOOST_AUTO_TEST_CASE(a_link_stays_a_link) {
   anser::write_file(folder.path("link"), "new");
   BOOST_TEST(std::filesystem::is_symlink(folder.path("link")));
   BOOST_TEST(io_test::read(path) == "new");
+
+  std::filesystem::create_symlink("second", folder.path("first"));
+  std::filesystem::create_symlink("deep/file", folder.path("second"));
+  anser::write_file(folder.path("first"), "newer");  // the links lead nowhere yet
+  BOOST_TEST(std::filesystem::is_symlink(folder.path("first")));
+  BOOST_TEST(io_test::read(folder.path("deep/file")) == "newer");
+  std::filesystem::create_symlink("circle", folder.path("circle"));
+  CHECK_SAYS(OutputFile(folder.path("circle")), folder.path("circle"), "in circles");
+}
+
+BOOST_AUTO_TEST_CASE(unfinished_files_can_be_removed_at_once) {
+  const io_test::Folder folder;
+  const std::string path = folder.write("a", "old");
+  OutputFile first(path), second(folder.path("b"));
+  first.write("new");
+  BOOST_TEST(entries(folder.path()) == 3u);
+  second.commit();
+  anser::remove_unfinished_files();
+  BOOST_TEST(entries(folder.path()) == 2u);
+  BOOST_TEST(io_test::read(path) == "old");
+  anser::write_file(path, "newer");
+  BOOST_TEST(io_test::read(path) == "newer");
 }
 
 BOOST_AUTO_TEST_CASE(places_that_cannot_hold_a_file_are_refused) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "../core/error.hpp"
+#include "charsmap.hpp"
 #include "json.hpp"
 #include "mapped_file.hpp"
 
@@ -19,7 +20,7 @@ struct Json::Value {
     double real;
     bool boolean;
   };
-  std::string text;
+  std::string text;          // of a number: as it was written, where `integer` or nothing else says it exactly
   std::vector<Value> items;  // of a list, or an object's values
   std::vector<std::string> keys;
   std::vector<std::uint32_t> order;  // places of the keys, sorted bytewise
@@ -57,12 +58,22 @@ struct JsonBuilder {
   }
   bool null() { return add(Kind::null), true; }
   bool boolean(bool v) { return add(Kind::boolean).boolean = v, true; }
-  bool number_integer(std::int64_t v) { return add(Kind::integer).integer = v, true; }
+  bool number_integer(std::int64_t v) {  // below zero, or -0
+    Value& number = add(Kind::integer);
+    number.integer = v;
+    if (!v) number.text = "-0";
+    return true;
+  }
   bool number_unsigned(std::uint64_t v) {
-    if (v > std::uint64_t(std::numeric_limits<std::int64_t>::max())) return add(Kind::real).real = double(v), true;
+    if (v > std::uint64_t(std::numeric_limits<std::int64_t>::max())) return number_float(double(v), std::to_string(v));
     return add(Kind::integer).integer = std::int64_t(v), true;
   }
-  bool number_float(double v, const std::string&) { return add(Kind::real).real = v, true; }
+  bool number_float(double v, const std::string& written) {
+    Value& number = add(Kind::real);
+    number.real = v;
+    number.text = written;
+    return true;
+  }
   bool string(std::string& v) { return add(Kind::text).text = std::move(v), true; }
   bool binary(std::vector<std::uint8_t>&) { return false; }  // never in text
   bool start(Kind kind) {
@@ -87,12 +98,16 @@ struct JsonBuilder {
   bool end_array() { return open.pop_back(), true; }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& error) {
     const std::string_view before = source.substr(0, std::min(position ? position - 1 : 0, source.size()));
-    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+    std::string line;  // of a text of one line, such as a line of JSONL, the origin says all
+    if (source.find('\n') != source.npos)
+      line = concat("line ", 1 + std::count(before.begin(), before.end(), '\n'), ", ");
     const auto start_of_line = before.rfind('\n');
     const auto column = before.size() - (start_of_line == before.npos ? 0 : start_of_line + 1) + 1;
-    fail(origin, ": not valid JSON at line ", line, ", column ", column,
-         position >= source.size() ? " (the text ends too early; is the file cut off?)" : "",
-         error.id == 406 ? ": a number is out of range" : "");
+    fail(origin, ": not valid JSON at ", line, "column ", column,
+         !is_utf8(source)            ? ": it is not UTF-8; convert it, such as with iconv"
+         : position >= source.size() ? " (the text ends too early; is it cut off?)"
+         : error.id == 406           ? ": a number is out of range; write it as a text"
+                                     : "");
   }
 };
 
@@ -115,7 +130,8 @@ ANSER_INLINE Json parse_json(std::string_view text, std::string origin) {
   auto file = std::make_shared<Json::File>();
   file->origin = std::move(origin);
   // nlohmann/json would take it for the end of the text.
-  check(text.find('\0') == std::string_view::npos, file->origin, ": not valid JSON: it holds a NUL byte");
+  check(text.find('\0') == std::string_view::npos, file->origin,
+        ": not valid JSON: it holds a NUL byte; if it is UTF-16, convert it to UTF-8");
   detail::JsonBuilder<Json::Value, Json::Kind> builder{file->origin, text, file->root};
   check(nlohmann::json::sax_parse(text.begin(), text.end(), &builder), file->origin, ": not valid JSON");
   const Json::Value* root = &file->root;
@@ -232,8 +248,8 @@ ANSER_INLINE std::string Json::written(std::size_t most) const {
     switch (v.kind) {
       case Kind::null: out += "null"; break;
       case Kind::boolean: out += v.boolean ? "true" : "false"; break;
-      case Kind::integer: out += std::to_string(v.integer); break;
-      case Kind::real: out += nlohmann::json(v.real).dump(); break;
+      case Kind::integer: out += v.text.empty() ? std::to_string(v.integer) : v.text; break;
+      case Kind::real: out += v.text; break;
       case Kind::text: out += quote(v.text); break;
       case Kind::list:
       case Kind::object:

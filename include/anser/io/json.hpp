@@ -46,7 +46,8 @@ class Json {
   std::string text(std::string_view key, std::string_view otherwise) const;
   std::vector<std::string> texts(std::string_view key) const;  // empty where absent
 
-  /// The value written as JSON again, on one line; long ones are cut at `most` characters.
+  /// The value written as JSON again, on one line, numbers digit by digit as they were; long ones are cut at `most`
+  /// characters.
   std::string written(std::size_t most = std::numeric_limits<std::size_t>::max()) const;
 
  private:

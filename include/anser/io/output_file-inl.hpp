@@ -16,13 +16,36 @@ namespace anser {
 
 namespace detail {
 inline constexpr std::size_t output_buffer = std::size_t(1) << 18;
+/// Temporary files that are there now. A signal may come at any moment, so they are pointers in fixed places.
+inline std::atomic<const char*> unfinished[16];
+inline void replace_unfinished(const char* from, const char* to) noexcept {
+  for (auto& slot : unfinished)
+    if (const char* expected = from; slot.compare_exchange_strong(expected, to)) return;
 }
 
-ANSER_INLINE OutputFile::OutputFile(std::string path) : path_(std::move(path)), target_(path_) {
+/// Where a path leads; where its links lead nowhere yet, the name that they have for it.
+inline std::string follow_links(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code problem;
+  if (const fs::path real = fs::canonical(path, problem); !problem) return real.string();
+  fs::path target = path;
+  if (fs::exists(path, problem)) return path;  // such as a pipe's /dev/stdout
+  check(problem != std::errc::too_many_symbolic_link_levels, path, " is a link that leads in circles; remove it");
+  while (fs::is_symlink(fs::symlink_status(target, problem)))
+    target = target.parent_path() / fs::read_symlink(target, problem);
+  return target.string();
+}
+}  // namespace detail
+
+ANSER_INLINE void remove_unfinished_files() noexcept {
+  for (auto& slot : detail::unfinished)
+    if (const char* path = slot.exchange(nullptr)) ::unlink(path);
+}
+
+ANSER_INLINE OutputFile::OutputFile(std::string path) : path_(std::move(path)), target_(detail::follow_links(path_)) {
   namespace fs = std::filesystem;
   check(!path_.empty(), "an output file needs a name");
   std::error_code ignored;
-  if (fs::path real = fs::canonical(path_, ignored); !ignored) target_ = real.string();
   const fs::file_status status = fs::status(target_, ignored);
   check(status.type() != fs::file_type::directory, path_,
         " is a directory, and a file is to be written; name one in it");
@@ -45,6 +68,7 @@ ANSER_INLINE OutputFile::OutputFile(std::string path) : path_(std::move(path)), 
     temporary_.clear();
     give_up("cannot be written", error);
   }
+  if (!temporary_.empty()) detail::replace_unfinished(nullptr, temporary_.c_str());
   buffer_.reserve(detail::output_buffer);
 }
 
@@ -52,7 +76,13 @@ ANSER_INLINE OutputFile::~OutputFile() { discard(); }
 
 ANSER_INLINE void OutputFile::discard() noexcept {
   if (file_ >= 0) ::close(std::exchange(file_, -1));
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (temporary_.empty()) return;
+  ::unlink(temporary_.c_str());
+  forget();
+}
+
+ANSER_INLINE void OutputFile::forget() noexcept {
+  detail::replace_unfinished(temporary_.c_str(), nullptr);
   temporary_.clear();
 }
 
@@ -93,7 +123,7 @@ ANSER_INLINE void OutputFile::commit() {
   if (::fsync(file_) != 0) give_up("could not be written whole", errno);
   if (::close(std::exchange(file_, -1)) != 0) give_up("could not be written whole", errno);
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) give_up("cannot be replaced", errno);
-  temporary_.clear();
+  forget();
   // The new name is on the disk once its folder is; not every file system lets one ask for that.
   const std::string folder = std::filesystem::path(target_).parent_path().string();
   if (const int f = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); f >= 0) {

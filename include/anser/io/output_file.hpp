@@ -28,13 +28,18 @@ class OutputFile {
   void drain(const char* data, std::size_t bytes);
   [[noreturn]] void give_up(const char* what, int error);
   void discard() noexcept;
+  void forget() noexcept;  // temporary_ is no more
 
   std::string path_;       // for messages
-  std::string target_;     // path_ with its links followed
+  std::string target_;     // path_ with links followed
   std::string temporary_;  // empty: written directly
   std::vector<char> buffer_;
   int file_ = -1;
 };
+
+/// Unlinks the temporary files of all OutputFiles (the first 16), which can not be committed then. For handlers of
+/// signals that end the program: it calls nothing that they may not.
+void remove_unfinished_files() noexcept;
 
 /// The whole text as one such file.
 void write_file(const std::string& path, std::string_view text);
