@@ -10,13 +10,18 @@ class EngineOn final : public Engine {
  public:
   EngineOn(std::unique_ptr<B> device, const EngineOptions& o)
       : device_(std::move(device)), files_(ModelDirectory::open(o.model)), model_(*device_, read_config(*files_)) {
-    model_.load(*files_);
+    const auto surplus = model_.load(*files_);
     if (!o.pool.empty()) {
       pool_ = load_pool(o.pool, {o.skip_broken, files_->hash()});
-      check(pool_.kind == "LORA", o.pool, ": the experts are ", pool_.kind, "; this version runs LORA");
+      check(pool_.kind == "LORA", o.pool, ": the experts are ", pool_.kind,
+            "; this version runs LORA: name a pool of LoRA experts");
       check_against(pool_, linears(model_));
       attach_by_name(o.router);
     }
+    if (!surplus.empty())
+      pool_.warnings.insert(pool_.warnings.begin(),
+                            concat(files_->origin(), ": ", surplus.size(), " tensors are no part of a T5 and are not ",
+                                   "used, such as ", surplus[0], "; is config.json of the same model?"));
     model_.pack();
   }
 

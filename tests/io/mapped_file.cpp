@@ -73,9 +73,15 @@ BOOST_AUTO_TEST_CASE(evicted_pages_leave_memory_and_come_back) {
 BOOST_AUTO_TEST_CASE(files_and_directories_are_told_apart) {
   const io_test::Folder folder;
   const std::string path = folder.write("a", "");
-  BOOST_TEST(anser::is_file(path));
-  BOOST_TEST(!anser::is_file(folder.path()));
-  BOOST_TEST(!anser::is_file(folder.path("none")));
+  BOOST_TEST(anser::has_file(path));
+  BOOST_TEST(!anser::has_file(folder.path("none")));
+  CHECK_SAYS(anser::has_file(folder.path()), folder.path(), "is a directory, and a file was expected");
+  std::filesystem::create_symlink(path, folder.path("link"));
+  BOOST_TEST(anser::has_file(folder.path("link")));
+  std::filesystem::create_symlink("nowhere", folder.path("dangling"));
+  CHECK_SAYS(anser::has_file(folder.path("dangling")), "is a link to nowhere, which cannot be followed");
+  std::filesystem::create_symlink("loop", folder.path("loop"));
+  CHECK_SAYS(anser::has_file(folder.path("loop")), "is a link to loop, which cannot be followed");
   anser::check_directory(folder.path(), "a pool");
   CHECK_SAYS(anser::check_directory(path, "a pool"), path, "is a file", "the directory of a pool");
   CHECK_SAYS(anser::check_directory(folder.path("none"), "a pool"), "does not exist");

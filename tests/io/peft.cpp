@@ -204,7 +204,7 @@ BOOST_AUTO_TEST_CASE(directories_that_peft_saved) {
     return;
   }
   for (const auto& entry : std::filesystem::directory_iterator(golden)) {
-    if (!anser::is_file(entry.path().string() + "/adapter_config.json")) continue;
+    if (!anser::has_file(entry.path().string() + "/adapter_config.json")) continue;
     std::vector<std::string> warnings;
     const anser::Expert e = anser::load_expert(entry.path().string(), &warnings);
     BOOST_TEST(e.kind == "LORA");

@@ -62,6 +62,33 @@ BOOST_AUTO_TEST_CASE(a_step_against_the_gradient_lowers_the_loss) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_lone_learner_is_heard_only_where_it_is_named) {
+  auto lora = created(3, {"one"});
+  B& on = device<B>();
+  lora.experts->b(0).assign(numbers(2 * lora_out, 4));
+  const Inputs<B> t{tensor<B>(on, {3, lora_in}, numbers(3 * lora_in, 1)),
+                    tensor<B>(on, {lora_out, lora_in}, numbers(lora_out * lora_in, 2))};
+  const auto run = [&](const std::vector<std::int32_t>& expert) {
+    const Context<B> cx{on};
+    return with_host<B>(cx, t, [&](const Host<B>& h, const Tensor<B>& x) {
+      return lora.forward(cx, h, x, {indices(on, {3, 1}, expert), tensor<B>(on, {3, 1}, {1, 1, 1})});
+    });
+  };
+  const auto all = doubles(run({0, 0, 0}).host()), some = doubles(run({0, -1, 0}).host());
+  const auto none = doubles(run({-1, -1, -1}).host());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const bool named = i / lora_out != 1;
+    BOOST_TEST(some[i] == (named ? all[i] : none[i]));
+    BOOST_TEST(all[i] != none[i]);
+  }
+  BOOST_CHECK_EXCEPTION(
+      with_host<B>({on}, t,
+                   [&](const Host<B>& h, const Tensor<B>& x) {
+                     return lora.forward({on}, h, x, {indices(on, {2, 1}, {0, 0}), tensor<B>(on, {2, 1}, {1, 1})});
+                   }),
+      Error, says("2 decisions for 3 rows"));
+}
+
 BOOST_AUTO_TEST_CASE(parameters_have_pefts_names) {
   const Site site = linear_site(lora_in, lora_out);
   Lora::On<B> lora(device<B>(), {}, site);

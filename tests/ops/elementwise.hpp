@@ -96,18 +96,6 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(scales_and_totals, B, Backends) {
       each(in[0].values, [](double v) { return 1 / (1 + std::exp(-v)); }));
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_sum_in_place, B, Backends) {
-  const Context<B> cx{device<B>()};
-  const auto wide = tensor<B>(cx.device, {2, 5}, std::vector<double>(10, 1.0));
-  const auto b = tensor<B>(cx.device, {2, 3}, numbers(6, 10));
-  accumulate(cx, wide.columns(1, 3), b);
-  const auto n = numbers(6, 10);
-  check_near(doubles(wide.host()), {1, 1 + n[0], 1 + n[1], 1 + n[2], 1, 1, 1 + n[3], 1 + n[4], 1 + n[5], 1}, 1e-7,
-             "accumulate");
-  Tape tape;
-  BOOST_CHECK_EXCEPTION(accumulate(Context<B>{cx.device, &tape}, b, b), Error, says("accumulate"));
-}
-
 BOOST_AUTO_TEST_CASE_TEMPLATE(dropout_is_what_the_random_numbers_say, B, Backends) {
   const Random random{7, 3};
   const std::vector<Input> in{input({4, 6}, 11)};

@@ -42,6 +42,18 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(experts_beyond_the_pool, B, Backends) {
     BOOST_CHECK_EXCEPTION(check_groups<B>({0, 2}, 2, {}, {}), Error, says("the expert 2 is not among the 2"));
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(weights_of_nobody_are_zero, B, Backends) {
+  const std::vector<Input> in{input({3, 2}, 3)};
+  auto expected = in[0].values;
+  expected[1] = expected[2] = 0;
+  check_op<B>(
+      in,
+      []<class D>(const Context<D>& cx, const Inputs<D>& x) {
+        return heard_weights(cx, indices(cx.device, {3, 2}, {0, -1, -1, 4, 1, 0}), x[0]);
+      },
+      expected);
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(many_against_a_stable_sort, B, Backends) {
   const int slots = 500, experts = 37;
   const Random random{5, 5};

@@ -1,13 +1,11 @@
 #pragma once
 #include <algorithm>
 #include <limits>
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
 
 #include "../core/simd.hpp"
 #include "cpu_attention.hpp"
 #include "cpu_simd-inl.hpp"
+#include "cpu_threads-inl.hpp"
 
 namespace anser::cpu {
 namespace detail {
@@ -206,18 +204,15 @@ template <class T, class Out>
 void attend_all(const Attention<T, Out>& a) {
   const int heads = a.examples * a.heads;
   int chunks = 1;  // of each head's queries; each packs the head's keys and values again
-#if defined(_OPENMP)
-  const double work = 4.0 * heads * a.queries * a.keys * a.width;
-  const bool parallel = work > 5e5 && !omp_in_parallel() && omp_get_max_threads() > 1;
-  if (parallel && heads % omp_get_max_threads() != 0)
-    while (heads * chunks < 4 * omp_get_max_threads() && a.queries / (chunks + 1) >= 64) ++chunks;
-#endif
+  const int threads = thread_count();
+  const bool parallel = worth_threads(4.0 * heads * a.queries * a.keys * a.width);
+  if (parallel && heads % threads != 0)
+    while (heads * chunks < 4 * threads && a.queries / (chunks + 1) >= 64) ++chunks;
   const int size = (a.queries + chunks - 1) / chunks;
-#pragma omp parallel for schedule(dynamic) if (parallel)
-  for (int unit = 0; unit < heads * chunks; ++unit) {
+  for_units(heads * chunks, parallel, [&](int unit) {
     const int head = unit / chunks, begin = unit % chunks * size;
     AttentionHead<T, Out>(a, head / a.heads, head % a.heads).run(begin, std::min(begin + size, a.queries));
-  }
+  });
 }
 
 }  // namespace detail

@@ -6,15 +6,13 @@
 #include <cstring>
 #include <memory>
 #include <vector>
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
 
 #include "../core/error.hpp"
 #include "concept.hpp"
 #include "cpu_gemm.hpp"
 #include "cpu_onednn-inl.hpp"
 #include "cpu_panels-inl.hpp"
+#include "cpu_threads-inl.hpp"
 
 namespace anser::cpu {
 
@@ -121,14 +119,10 @@ void multiply_all(const Gemm<T, T>& g) {
                  g.c.data + o * g.outer.c + n * g.inner.c);
   };
   if (count == 1) return one(0);
-#if defined(_OPENMP)
-  if (count < omp_get_max_threads() && operations(g.m, g.n, g.k) > 1e7) {  // each on all threads
+  if (count < thread_count() && operations(g.m, g.n, g.k) > 1e7)  // each on all threads
     for (int i = 0; i < count; ++i) one(i);
-    return;
-  }
-#endif
-#pragma omp parallel for schedule(static) if (worth_threads(count * operations(g.m, g.n, g.k)))
-  for (int i = 0; i < count; ++i) one(i);
+  else
+    for_units(count, worth_threads(count * operations(g.m, g.n, g.k)), one);
 }
 
 /// A bf16 operand widened to a dense float matrix.

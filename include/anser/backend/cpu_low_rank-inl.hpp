@@ -1,12 +1,10 @@
 #pragma once
 #include <algorithm>
 #include <vector>
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
 
 #include "cpu_low_rank.hpp"
 #include "cpu_simd-inl.hpp"
+#include "cpu_threads-inl.hpp"
 
 namespace anser::cpu {
 namespace detail {
@@ -55,14 +53,16 @@ class RoutedLowRank {
     static thread_local simd::Scratch<T> memory;
     h_ = memory.get(std::size_t(g_.begin[g_.experts]) * std::size_t(h_stride_));
 #if defined(_OPENMP)
-    if (parallel_ && !omp_in_parallel() && omp_get_max_threads() > 1) {
+    if (parallel_ && thread_count() > 1) {
+      Rescue rescue;
 #pragma omp parallel
       {
 #pragma omp for schedule(dynamic)
-        for (int s = 0; s < int(shares_.size()); ++s) down(shares_[std::size_t(s)]);
+        for (int s = 0; s < int(shares_.size()); ++s) rescue.run([&] { down(shares_[std::size_t(s)]); });
         const int units = (g_.out + cols - 1) / cols, threads = omp_get_num_threads(), t = omp_get_thread_num();
-        up(units * t / threads * cols, std::min(g_.out, units * (t + 1) / threads * cols));
+        rescue.run([&] { up(units * t / threads * cols, std::min(g_.out, units * (t + 1) / threads * cols)); });
       }
+      rescue.rethrow();
       return;
     }
 #endif

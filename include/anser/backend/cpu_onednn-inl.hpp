@@ -12,11 +12,10 @@
 #include <optional>
 #include <string_view>
 #include <vector>
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
 
+#include "../core/error.hpp"
 #include "concept.hpp"
+#include "cpu_threads-inl.hpp"
 
 /// Products through oneDNN: weights in its blocked layout, primitives made once per shape.
 namespace anser::cpu::onednn {
@@ -83,14 +82,6 @@ class Products {
   std::map<Key, std::list<Entry>::iterator> index_;
 };
 
-inline int thread_count() {
-#if defined(_OPENMP)
-  return omp_in_parallel() ? 1 : omp_get_max_threads();
-#else
-  return 1;
-#endif
-}
-
 inline dnnl::primitive_attr attributes(float alpha, float beta) {
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);  // the library's own scratchpad is not safe between threads
@@ -103,9 +94,12 @@ inline dnnl::primitive_attr attributes(float alpha, float beta) {
   return attr;
 }
 
-inline Product make(const Layout& a, const Layout& b, const Layout& c, float alpha, float beta) {
+inline Product make(const Layout& a, const Layout& b, const Layout& c, float alpha, float beta) try {
   const dnnl::matmul::primitive_desc desc(dnnl::matmul::desc(a, b, c), attributes(alpha, beta), engine());
   return {dnnl::matmul(desc), a, b, c, desc.scratchpad_desc()};
+} catch (const dnnl::error& error) {
+  fail("oneDNN has no product of this shape here: ", error.what(),
+       "; configure with -DANSER_ONEDNN=OFF, and report it");
 }
 
 inline void run(const Product& p, const void* a, const void* b, void* c) {

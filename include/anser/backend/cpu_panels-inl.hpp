@@ -3,24 +3,13 @@
 #include <cstring>
 #include <memory>
 #include <span>
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
 
 #include "concept.hpp"
 #include "cpu_gemm.hpp"
 #include "cpu_simd-inl.hpp"
+#include "cpu_threads-inl.hpp"
 
 namespace anser::cpu {
-
-/// Whether work of so many operations is worth waking the other threads; not where this one is already among several.
-inline bool worth_threads([[maybe_unused]] double operations) {
-#if defined(_OPENMP)
-  return operations > 1e6 && !omp_in_parallel() && omp_get_max_threads() > 1;
-#else
-  return false;
-#endif
-}
 
 /// Frozen weights W [n, k] of y = x Wᵀ as panels: each [k, some columns of Wᵀ], row after row. A panel is small enough
 /// to stay in the second-level cache while the rows of x pass, panels are the units that threads share, and few rows
@@ -43,15 +32,11 @@ class Panels {
     const int panels = (n_ + width_ - 1) / width_;
     const bool few = m <= few_rows;
     const int parts = few ? 1 : row_parts(panels, m);
-#pragma omp parallel for schedule(dynamic) if (worth_threads(2.0 * m * n_ * k_))
-    for (int task = 0; task < panels * parts; ++task) {
-      const int begin = task % panels * width_, cols = std::min(width_, n_ - begin);
+    for_units(panels * parts, worth_threads(2.0 * m * n_ * k_), [&](int unit) {
+      const int begin = unit % panels * width_, cols = std::min(width_, n_ - begin);
       const T* panel = data_.get() + std::ptrdiff_t(begin) * k_;
-      if (few) {
-        multiply_few(x, m, panel, {y.data + begin, y.stride}, cols);
-        continue;
-      }
-      const int part = task / panels, top = m * part / parts, bottom = m * (part + 1) / parts;
+      if (few) return multiply_few(x, m, panel, {y.data + begin, y.stride}, cols);
+      const int part = unit / panels, top = m * part / parts, bottom = m * (part + 1) / parts;
       general(Gemm<T, T>{{x[top], x.stride},
                          {panel, stride(begin)},
                          {y[top] + begin, y.stride},
@@ -64,7 +49,7 @@ class Panels {
                          0,
                          {},
                          {}});
-    }
+    });
   }
 
  private:
@@ -78,13 +63,6 @@ class Panels {
   /// From one row of the panel that begins at a column to the next.
   int stride(int begin) const { return std::min(width_, columns() - begin); }
 
-  static int thread_count() {
-#if defined(_OPENMP)
-    return omp_get_max_threads();
-#else
-    return 1;
-#endif
-  }
   /// About typical_width, such that all threads get as many panels.
   static int choose_width(int n) {
     const int threads = thread_count();

@@ -12,7 +12,7 @@ namespace detail {
 inline Json read_config(const std::string& directory) {
   check_directory(directory, "a model");
   const std::string path = directory + "/config.json";
-  check(is_file(path), path, " is missing; a model directory has config.json and model.safetensors");
+  check(has_file(path), path, " is missing; a model directory has config.json and model.safetensors");
   Json json = read_json(path);
   check(json.kind() == Json::Kind::object, path, " must hold an object");
   return json;
@@ -28,19 +28,19 @@ inline bool is_plain_file_name(std::string_view name) {
 ANSER_INLINE ModelDirectory::ModelDirectory(const std::string& directory)
     : directory_(directory), config_(detail::read_config(directory)) {
   const auto path = [&](const char* file) { return directory_ + '/' + file; };
-  if (is_file(path("generation_config.json"))) {
+  if (has_file(path("generation_config.json"))) {
     generation_config_ = read_json(path("generation_config.json"));
     check(generation_config_->kind() == Json::Kind::object, path("generation_config.json"), " must hold an object");
   }
   const std::string single = path("model.safetensors"), index = path("model.safetensors.index.json");
-  if (is_file(single)) {
+  if (has_file(single)) {
     shards_.push_back(Safetensors::open(single));
     for (const auto& e : shards_[0]->entries()) where_.emplace(e.name, shards_[0].get());
-  } else if (is_file(index)) {
+  } else if (has_file(index)) {
     open_shards(index);
   } else {
     for (const char* pickle : {"pytorch_model.bin", "pytorch_model.bin.index.json"})
-      check(!is_file(path(pickle)), path(pickle),
+      check(!has_file(path(pickle)), path(pickle),
             " is a pickle, which is not read; convert it: python3 -c \"from transformers import "
             "AutoModelForSeq2SeqLM as M; M.from_pretrained('",
             directory_, "').save_pretrained('", directory_, "')\"");
@@ -60,7 +60,7 @@ ANSER_INLINE void ModelDirectory::open_shards(const std::string& index) {
     auto [it, fresh] = opened.try_emplace(file, nullptr);
     if (fresh) {
       const std::string path = directory_ + '/' + file;
-      check(is_file(path), path, " is missing, and ", index, " names it; fetch the whole model");
+      check(has_file(path), path, " is missing, and ", index, " names it; fetch the whole model");
       shards_.push_back(Safetensors::open(path));
       it->second = shards_.back().get();
     }
@@ -89,7 +89,7 @@ ANSER_INLINE std::vector<std::string> ModelDirectory::names() const {
 
 ANSER_INLINE std::string ModelDirectory::vocabulary() const {
   for (const char* file : {"/spiece.model", "/tokenizer.json"})
-    if (is_file(directory_ + file)) return directory_ + file;
+    if (has_file(directory_ + file)) return directory_ + file;
   fail(directory_, " has neither spiece.model nor tokenizer.json; copy the vocabulary of its base model there");
 }
 

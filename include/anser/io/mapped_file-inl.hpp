@@ -59,10 +59,17 @@ ANSER_INLINE void MappedFile::evict(std::size_t offset, std::size_t bytes) const
   if (first < last) madvise(const_cast<std::byte*>(data_) + first, last - first, MADV_DONTNEED);
 }
 
-ANSER_INLINE bool is_file(const std::string& path) {
-  std::error_code ignored;
-  const auto status = std::filesystem::status(path, ignored);
-  return std::filesystem::exists(status) && !std::filesystem::is_directory(status);
+ANSER_INLINE bool has_file(const std::string& path) {
+  std::error_code error, ignored;
+  const auto status = std::filesystem::status(path, error);
+  check(!std::filesystem::is_directory(status), path, " is a directory, and a file was expected");
+  if (std::filesystem::exists(status)) return true;
+  check(!std::filesystem::is_symlink(std::filesystem::symlink_status(path, ignored)), path, " is a link to ",
+        std::filesystem::read_symlink(path, ignored).string(),
+        ", which cannot be followed: ", detail::reason_of(error ? error.value() : ENOENT),
+        "; put the file itself there");
+  check(status.type() == std::filesystem::file_type::not_found, path, " cannot be examined: ", error.message());
+  return false;
 }
 
 ANSER_INLINE void check_directory(const std::string& path, std::string_view what) {

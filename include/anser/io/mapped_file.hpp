@@ -32,8 +32,9 @@ class MappedFile {
   std::size_t size_;
 };
 
-/// Whether there is something of that name that is no directory.
-bool is_file(const std::string& path);
+/// Whether there is a file of that name. Throws Error where something is there that is none: a directory, a link that
+/// leads nowhere, a place that may not be looked at.
+bool has_file(const std::string& path);
 /// Throws Error unless the path is a directory; `what` says of what: "a model".
 void check_directory(const std::string& path, std::string_view what);
 

@@ -102,7 +102,7 @@ inline void check_ia3(const Expert& e, const PeftConfig& config) {
 /// One vector per site, in a file of ours.
 inline std::shared_ptr<const Source> load_vectors(const Expert& e, const std::string& path,
                                                   std::vector<std::string>* warnings) {
-  if (!is_file(path)) return nullptr;
+  if (!has_file(path)) return nullptr;
   const auto file = Safetensors::open(path);
   for (const auto& entry : file->entries()) {
     const Stored v = get_real(*file, entry.name, 1);
@@ -133,12 +133,12 @@ ANSER_INLINE Expert load_expert(const std::string& directory, std::vector<std::s
   check_directory(directory, "an expert");
   const auto path = [&](const char* file) { return directory + '/' + file; };
   const std::string config_path = path("adapter_config.json"), tensors_path = path("adapter_model.safetensors");
-  check(is_file(config_path), config_path, " is missing; an expert directory has it and adapter_model.safetensors");
+  check(has_file(config_path), config_path, " is missing; an expert directory has it and adapter_model.safetensors");
   std::vector<std::string> odd;
   const auto config = std::make_shared<const PeftConfig>(read_peft_config(config_path, odd));
-  if (!is_file(tensors_path)) {
+  if (!has_file(tensors_path)) {
     const std::string pickle = path("adapter_model.bin");
-    check(!is_file(pickle), pickle,
+    check(!has_file(pickle), pickle,
           " is a pickle, which is not read; convert it: python3 -c \"import torch, safetensors.torch as s; "
           "s.save_file({k: v.contiguous() for k, v in torch.load('",
           pickle, "', map_location='cpu', weights_only=True).items()}, '", tensors_path, "')\"");
@@ -187,7 +187,7 @@ ANSER_INLINE Expert load_expert(const std::string& directory, std::vector<std::s
   }
   e.gates = detail::load_vectors(e, path("gate.safetensors"), &odd);
   e.activations = detail::load_vectors(e, path("activations.safetensors"), &odd);
-  if (const std::string embeddings = path("embeddings.safetensors"); is_file(embeddings))
+  if (const std::string embeddings = path("embeddings.safetensors"); has_file(embeddings))
     e.embeddings = detail::get_real(*Safetensors::open(embeddings), "embeddings", 2);
   if (warnings) warnings->insert(warnings->end(), odd.begin(), odd.end());
   return e;
@@ -226,7 +226,7 @@ ANSER_INLINE void check_against(const Expert& e, const std::vector<LinearSizes>&
 
 ANSER_INLINE std::optional<ExpertRecord> read_record(const std::string& directory) {
   const std::string path = directory + "/expert.json";
-  if (!is_file(path)) return {};
+  if (!has_file(path)) return {};
   const Json json = read_json(path);
   check(json.kind() == Json::Kind::object, path, " must hold an object");
   ExpertRecord r;

@@ -13,7 +13,7 @@ namespace detail {
 inline std::vector<std::string> pool_folders(const std::string& directory) {
   namespace fs = std::filesystem;
   check_directory(directory, "a pool");
-  check(!is_file(directory + "/adapter_config.json"), directory,
+  check(!has_file(directory + "/adapter_config.json"), directory,
         " is itself an expert; name the folder that holds it, or put it into one");
   std::vector<std::string> folders;
   try {
@@ -29,11 +29,11 @@ inline std::vector<std::string> pool_folders(const std::string& directory) {
   return folders;
 }
 
-/// "3 of 8 experts do not load: reason; reason", with at most eight reasons.
+/// "reason; reason", at most three: a pool that was made wrong has the same one for each expert.
 inline std::string list_reasons(const std::vector<std::string>& reasons) {
   std::string text;
-  for (std::size_t i = 0; i < reasons.size() && i < 8; ++i) text += (i ? "; " : "") + reasons[i];
-  if (reasons.size() > 8) text += concat("; and ", reasons.size() - 8, " more");
+  for (std::size_t i = 0; i < reasons.size() && i < 3; ++i) text += (i ? "; " : "") + reasons[i];
+  if (reasons.size() > 3) text += concat("; and ", reasons.size() - 3, " more (`anser pool check` lists all)");
   return text;
 }
 }  // namespace detail

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "../nn/expert.hpp"
+#include "../ops/group.hpp"
 #include "../ops/low_rank.hpp"
 #include "../ops/matmul.hpp"
 #include "../ops/repeat.hpp"
@@ -76,10 +77,12 @@ struct Lora::On {
   Real<B> forward(const Context<B>& cx, const Host<B>& host, const Tensor<B>& x, const OutputRouting<B>& r) const {
     const auto y = host(x);
     if (!r.expert) return y;
+    check(r.weight.rows() > 0 && x.rows() % r.weight.rows() == 0, "routing: ", r.weight.rows(), " decisions for ",
+          x.rows(), " rows; a router decides per row, or per example");
     const int times = x.rows() / r.weight.rows();
     if (experts->size() == 1 && r.weight.cols() == 1 && experts->learns()) {  // nothing to route: two products
       const auto h = matmul_t(cx, cast<typename B::real>(cx, x), experts->a(0));
-      const auto weighted = multiply(cx, h, repeat_rows(cx, r.weight, times));
+      const auto weighted = multiply(cx, h, repeat_rows(cx, heard_weights(cx, r.expert, r.weight), times));
       return add(cx, y, matmul_t(cx, weighted, experts->b(0)), experts->scale(0));
     }
     if (times == 1) {

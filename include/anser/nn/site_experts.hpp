@@ -7,15 +7,19 @@
 
 namespace anser {
 
-/// The host as a module sees it: callable on the site's input, or on another one.
+/// The host as a module sees it: callable on the site's input, or on another one. What it returns is the module's to
+/// change in place; for the site's input it is the same tensor each time, so ask once.
 template <Backend B>
 class Host {
  public:
   using Compute = std::function<Real<B>(const Tensor<B>&)>;
   Host(Tensor<B> input, Real<B> ready, Compute compute)
       : input_(std::move(input)), ready_(std::move(ready)), compute_(std::move(compute)) {}
-  /// The host's output for x; what the site's own GEMM has made already where x is the site's input.
-  Real<B> operator()(const Tensor<B>& x) const { return x.same_storage(input_) && ready_ ? ready_ : compute_(x); }
+  /// The host's output for x; what the site's own GEMM has made already where x is the site's input, all of it.
+  Real<B> operator()(const Tensor<B>& x) const {
+    const bool same = ready_ && x.data() == input_.data() && x.shape() == input_.shape() && x.same_storage(input_);
+    return same ? ready_ : compute_(x);
+  }
 
  private:
   Tensor<B> input_;

@@ -249,14 +249,6 @@ Real<B> add(const Context<B>& cx, const Real<B>& a, const Real<B>& b, double s =
   return y;
 }
 
-/// a += b in place. Not for a tape: others may need a's old numbers.
-template <Backend B>
-void accumulate(const Context<B>& cx, const Real<B>& a, const Real<B>& b) {
-  using R = typename B::real;
-  check(!cx.tape && a.rows() == b.rows() && a.cols() == b.cols(), "accumulate: ", a.shape(), " and ", b.shape());
-  run(cx.device, a.rows(), std::size_t(a.cols()), kernel::Add<R>{a.matrix(), b.matrix(), a.matrix(), a.cols(), R(1)});
-}
-
 /// s x
 template <Backend B>
 Real<B> scale(const Context<B>& cx, const Real<B>& x, double s) {

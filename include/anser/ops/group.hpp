@@ -42,6 +42,21 @@ struct GroupSlots {
   }
 };
 
+/// to = from where the slot names somebody, else 0; a row is a decision.
+template <class R>
+struct HeardWeights {
+  const std::int32_t* expert;
+  const R* from;
+  R* to;
+  int k;
+  bool add;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int r) const {
+    for (std::ptrdiff_t s = std::ptrdiff_t(r) * k + team.rank(); s < std::ptrdiff_t(r + 1) * k; s += team.size())
+      to[s] = (expert[s] < 0 ? R(0) : from[s]) + (add ? to[s] : R(0));
+  }
+};
+
 }  // namespace kernel
 
 /// Slots (row * k + s) sorted by expert: those of expert e are order[begin[e] .. begin[e + 1]).
@@ -62,6 +77,23 @@ Groups<B> group_by_expert(const Context<B>& cx, const Index<B>& expert, int expe
   run(cx.device, 1, std::size_t(slots),
       kernel::GroupSlots{expert.data(), g.order.data(), g.begin.data(), slots, experts});
   return g;
+}
+
+/// Weights [rows, k] of a decision with those of nobody (a negative expert) made 0, for products that run for all rows.
+template <Backend B>
+Real<B> heard_weights(const Context<B>& cx, const Index<B>& expert, const Real<B>& weight) {
+  using R = typename B::real;
+  const int k = weight.cols();
+  check(expert.shape().size() == weight.shape().size() && weight.contiguous(), "routing: experts ", expert.shape(),
+        " and weights ", weight.shape());
+  auto y = cx.result(weight.shape(), weight);
+  run(cx.device, weight.rows(), std::size_t(k),
+      kernel::HeardWeights<R>{expert.data(), weight.data(), y.data(), k, false});
+  cx.remember(y, [expert, weight, y, k] {
+    run(y.device(), weight.rows(), std::size_t(k),
+        kernel::HeardWeights<R>{expert.data(), y.grad(), weight.grad(), k, true});
+  });
+  return y;
 }
 
 }  // namespace anser

@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "../nn/embedding.hpp"
@@ -61,8 +62,8 @@ class T5Model {
   B& device() const { return *device_; }
 
   /// Take the weights from a source of tensors under Hugging Face's names. Throws Error for what is missing or
-  /// misshapen.
-  void load(const Source& source);
+  /// misshapen. Returns the names of tensors that no T5 of these sizes has a place for.
+  std::vector<std::string> load(const Source& source);
 
   /// Freeze for inference: weights into the form that GEMM likes best, one copy of each. After experts were attached.
   void pack();
@@ -130,7 +131,11 @@ T5Model<B>::T5Model(B& device, const T5Config& c)
 }
 
 template <Backend B>
-void T5Model<B>::load(const Source& source) {
+std::vector<std::string> T5Model<B>::load(const Source& source) {
+  // Copies of the embedding, and a table that published files have and no code reads.
+  std::set<std::string, std::less<>> known{"shared.weight", "encoder.embed_tokens.weight",
+                                           "decoder.embed_tokens.weight",
+                                           "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"};
   walk(*this, [&](const std::string& name, auto& tensor) {
     std::string stored = name;
     if (name == "shared.weight")
@@ -139,7 +144,12 @@ void T5Model<B>::load(const Source& source) {
     const auto found = source.get(stored, tensor.shape());
     check(is_real(found.dtype), found.origin, " holds ", name_of(found.dtype), "; a weight is F32, F16, BF16 or F64");
     tensor.bind(found);
+    known.insert(stored);
   });
+  std::vector<std::string> surplus;
+  for (auto& name : source.names())
+    if (!known.contains(name)) surplus.push_back(std::move(name));
+  return surplus;
 }
 
 template <Backend B>
