@@ -145,9 +145,9 @@ int measure_all(const std::string& folder, bool smoke, bool keep) {
   const double alone = peak_of({"run", model}), pooled = peak_of({"run", model, pool});
   std::puts("\n| peak resident memory | MB | at most | |\n|---|---|---|---|");
   bool good = report("load and run one input of 512 tokens; the file and 1 GB", alone, file + 1e9);
-  // What every router of its kind must hold are the gates: in the files, in memory, and under the packed weights.
-  good = report("the pool on top; experts that are heard and three copies of all gates", pooled - alone,
-                heard * expert + 3 * gates + 1e8) &&
+  // Used are the experts that are heard, and all gates, once: under the packed weights.
+  good = report("the pool on top; experts that are heard, all gates once, and 2 MB for each expert's names and places",
+                pooled - alone, heard * expert + gates + 2e6 * pool_size) &&
          good;
   if (!keep) fs::remove_all(model), fs::remove_all(pool);
   return good ? 0 : 1;

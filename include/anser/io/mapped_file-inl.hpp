@@ -52,11 +52,12 @@ ANSER_INLINE std::shared_ptr<const MappedFile> MappedFile::open(const std::strin
 
 ANSER_INLINE void MappedFile::evict(std::size_t offset, std::size_t bytes) const noexcept {
   if (offset >= size_) return;
-  const std::size_t page = std::size_t(sysconf(_SC_PAGESIZE)), end = offset + std::min(bytes, size_ - offset);
-  const std::size_t first = (offset + page - 1) / page * page;
-  // The last page of the file belongs to whoever owns its last byte.
-  const std::size_t last = end == size_ ? (end + page - 1) / page * page : end / page * page;
-  if (first < last) madvise(const_cast<std::byte*>(data_) + first, last - first, MADV_DONTNEED);
+  // Linux maps a whole window of 64 KiB at each fault, if it is in memory. Without its neighbours, most of a file of
+  // vectors smaller than that would stay.
+  const std::size_t window = std::max(std::size_t(sysconf(_SC_PAGESIZE)), std::size_t(1) << 16);
+  const std::size_t first = offset / window * window;
+  const std::size_t end = std::min(size_, (offset + std::min(bytes, size_ - offset) + window - 1) / window * window);
+  if (first < end) madvise(const_cast<std::byte*>(data_) + first, end - first, MADV_DONTNEED);
 }
 
 ANSER_INLINE bool has_file(const std::string& path) {

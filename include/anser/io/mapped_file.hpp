@@ -22,7 +22,8 @@ class MappedFile {
   const std::byte* data() const { return data_; }
   std::size_t size() const { return size_; }
   const std::string& path() const { return path_; }
-  /// Lets the pages that lie wholly inside [offset, offset + bytes) go; reading them again reads the file again.
+  /// Lets the pages of [offset, offset + bytes) go, and those around that the system mapped along with them. Reading
+  /// them again maps them again.
   void evict(std::size_t offset, std::size_t bytes) const noexcept;
 
  private:

@@ -113,6 +113,7 @@ ANSER_INLINE Safetensors::Safetensors(const std::string& path) : file_(MappedFil
     entries_.push_back(detail::read_entry(path, name, *entry, start, size - start));
   }
   detail::check_layout(path, entries_, start, size);
+  file_->evict(0, start);  // what it says is known now
   std::sort(entries_.begin(), entries_.end(), [](auto& a, auto& b) { return a.name < b.name; });
 }
 
