@@ -123,7 +123,10 @@ void add_demo(CLI::App& program) {
   c.add_option("--output", o->output, "Where model, pool and inputs go; files of an earlier demo are overwritten")
       ->required()
       ->type_name("DIR");
-  c.add_option("--seed", o->seed, "Of the random weights")->type_name("N")->capture_default_str();
+  c.add_option("--seed", o->seed, "Of the random weights")
+      ->check(Between(std::uint64_t(0), ~std::uint64_t(0)))
+      ->type_name("N")
+      ->capture_default_str();
   add_threads_option(c, o->threads);
   add_examples(c, {"anser demo --output demo"});
   c.callback([o] { run(*o); });

@@ -85,7 +85,7 @@ constexpr int pieces = 520;  // and 100 extra ids, of 640: a published T5 pads i
 void make_folder(const std::string& path) {
   std::error_code problem;
   std::filesystem::create_directories(path, problem);
-  check(!problem, path, ": the folder cannot be made: ", problem.message());
+  check(!problem, path, ": the folder cannot be made: ", problem.message(), "; name another --output");
 }
 
 }  // namespace

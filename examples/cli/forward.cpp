@@ -16,12 +16,13 @@ struct Options {
 
 /// Integers of a file as int32: [examples, tokens].
 std::vector<std::int32_t> integers(const Stored& t) {
-  check(t.dtype == DType::i64 || t.dtype == DType::i32, t.origin, " holds ", name_of(t.dtype), "; I64 was expected");
-  check(t.shape.rank() == 2, t.origin, " has the shape ", t.shape, "; [examples, tokens] was expected");
+  check(t.dtype == DType::i64 || t.dtype == DType::i32, t.origin, " holds ", name_of(t.dtype), "; convert it to I64");
+  check(t.shape.rank() == 2, t.origin, " has the shape ", t.shape, "; make it [examples, tokens]");
   std::vector<std::int64_t> wide(t.shape.size());
   convert(t, wide.data());
   for (std::int64_t v : wide)
-    check(v == std::int32_t(v), t.origin, " holds ", v, ", which is neither a token id nor a mask");
+    check(v == std::int32_t(v), t.origin, " holds ", v,
+          ", which is neither a token id nor a mask; rewrite that tensor");
   return {wide.begin(), wide.end()};
 }
 
@@ -39,10 +40,10 @@ void run(const Options& o) {
   Tokens input = read_tokens(file, "input_ids");
   const Tokens target = read_tokens(file, "decoder_input_ids");
   check(input.examples == target.examples, file.origin(), ": input_ids has ", input.examples,
-        " rows and decoder_input_ids ", target.examples, "; they must be as many");
+        " rows and decoder_input_ids ", target.examples, "; give both as many");
   if (const auto mask = file.find("attention_mask")) {
     check(mask->shape == Shape{input.examples, input.tokens}, mask->origin, " has the shape ", mask->shape,
-          "; input_ids has [", input.examples, ", ", input.tokens, "]");
+          "; make it that of input_ids, [", input.examples, ", ", input.tokens, "]");
     input.mask = integers(*mask);
   }
   const auto engine = open_engine(o.engine);
@@ -81,7 +82,9 @@ void add_forward(CLI::App& program) {
   add_model_options(c, o->engine);
   add_pool_options(c, o->engine);
   c.add_option("--tensors", o->tensors, "What goes in")->required()->type_name("IN.safetensors");
-  c.add_option("--output", o->output, "What comes out, whole or not at all")->required()->type_name("OUT.safetensors");
+  c.add_option("--output", o->output, "What comes out, whole or not at all; missing folders are made")
+      ->required()
+      ->type_name("OUT.safetensors");
   c.add_flag("--routing", o->routing, "Write every site's decisions too");
   add_examples(c,
                {"anser forward --model t5 --tensors in.safetensors --output out.safetensors",

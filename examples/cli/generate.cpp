@@ -1,4 +1,4 @@
-#include <anser/io/tokenizer.hpp>
+#include <anser/io/charsmap.hpp>
 
 #include "jsonl.hpp"
 #include "options.hpp"
@@ -23,17 +23,19 @@ void run(Options o) {
                                      : o.early_stopping == "never" ? EarlyStopping::never
                                                                    : EarlyStopping::no;
   std::vector<Json> records;
+  check(is_utf8(o.prompt), "--prompt: the text is not UTF-8; convert it, such as with iconv");
   if (o.has_prompt)
     records.push_back(parse_json("{\"input\": " + quote(o.prompt) + '}', "--prompt"));
   else
     records = read_jsonl(o.input);
-  const Tokenizer tokenizer = Tokenizer::load(o.engine.model);
+  const Tokenizer tokenizer = open_tokenizer(o.engine.model);
   std::vector<std::vector<std::int32_t>> ids;
   std::vector<std::size_t> lengths;
   for (const Json& r : records) {
     ids.push_back(tokenizer.encode(r.text("input")));
     lengths.push_back(ids.back().size());
   }
+  warn_of_long(records, lengths, o.engine.model);
   const auto engine = open_engine(o.engine);
   Lines lines(o.output);
 
@@ -75,21 +77,23 @@ void add_generate(CLI::App& program) {
   auto* prompt = c.add_option("--prompt", o->prompt, "One text; the answer goes to stdout")->type_name("TEXT");
   auto* input =
       c.add_option("--input", o->input, "Lines of {\"input\": TEXT, ...}")->excludes(prompt)->type_name("FILE.jsonl");
-  c.add_option("--output", o->output, "Where the lines go, whole or not at all; stdout where not given")
+  c.add_option("--output", o->output,
+               "Where the lines go, whole or not at all; missing folders are made; stdout where not given")
       ->check(Named{})
       ->type_name("FILE.jsonl");
   auto& g = o->generation;
   c.add_option("--max-new-tokens", g.max_new_tokens, "Tokens per answer at most")
-      ->check(CLI::Range(1, 1 << 20))
+      ->check(Between(1, 1 << 20))
       ->type_name("N")
       ->capture_default_str()
       ->group("Decoding");
   auto* beams = c.add_option("--num-beams", g.beam.beams, "Hypotheses of the beam search; 1: greedy")
-                    ->check(CLI::Range(1, 4096))
+                    ->check(Between(1, 4096))
                     ->type_name("N")
                     ->capture_default_str()
                     ->group("Decoding");
   c.add_option("--length-penalty", g.beam.length_penalty, "Beams: scores are divided by length to this power")
+      ->check(Between(-100.0, 100.0))
       ->type_name("X")
       ->capture_default_str()
       ->group("Decoding");
@@ -103,25 +107,26 @@ void add_generate(CLI::App& program) {
                      ->group("Decoding");
   c.add_option("--temperature", o->sampling.temperature, "Sampling: logits are divided by it")
       ->needs(sample)
-      ->check(CLI::PositiveNumber)
+      ->check(Between(1e-6, 1e6))
       ->type_name("X")
       ->capture_default_str()
       ->group("Decoding");
   c.add_option("--sample-top-k", o->sampling.top_k, "Sampling: only the N likeliest tokens; 0: all")
       ->needs(sample)
-      ->check(CLI::Range(0, 1 << 24))
+      ->check(Between(0, 1 << 24))
       ->type_name("N")
       ->capture_default_str()
       ->group("Decoding");
   c.add_option("--sample-top-p", o->sampling.top_p,
                "Sampling: only the likeliest tokens that together reach this probability")
       ->needs(sample)
-      ->check(CLI::Range(1e-9, 1.0))
+      ->check(Between(1e-9, 1.0))
       ->type_name("X")
       ->capture_default_str()
       ->group("Decoding");
   c.add_option("--seed", g.seed, "Sampling: the same seed draws the same text")
       ->needs(sample)
+      ->check(Between(std::uint64_t(0), ~std::uint64_t(0)))
       ->type_name("N")
       ->capture_default_str()
       ->group("Decoding");

@@ -57,6 +57,12 @@ std::string wrapped(const std::string& text, std::size_t most) {
   return out;
 }
 
+/// What the validators append to the type: a range, or a set in braces.
+std::string validated(const CLI::Option& option) {
+  const std::string type = option.get_type_name();
+  return type.find(':') == type.npos ? "" : type.substr(type.find(':') + 1);
+}
+
 std::string suggestion(const std::string& near) { return near.empty() ? "" : "; did you mean " + near + '?'; }
 
 }  // namespace
@@ -66,7 +72,10 @@ std::string Formatter::make_description(const CLI::App* command) const {
 }
 
 std::string Formatter::make_option_desc(const CLI::Option* option) const {
-  return wrapped(option->get_description(), columns - get_column_width());
+  std::string text = option->get_description();
+  const std::string range = validated(*option);
+  if (!range.empty() && range[0] != '{') text += " (" + range + ')';
+  return wrapped(text, columns - get_column_width());
 }
 
 std::string Formatter::make_option_opts(const CLI::Option* option) const {

@@ -125,13 +125,15 @@ std::string pool_text(const std::string& directory) {
 
 void run(const std::string& path, bool values) {
   const fs::path p(path);
-  check(fs::exists(p), path, ": there is no such file or directory");
+  check(fs::exists(p), path, ": there is no such file or directory; check the path");
   if (fs::is_directory(p)) {
     if (fs::exists(p / "adapter_config.json")) return print(expert_text(path, values));
     if (fs::exists(p / "config.json")) return print(model_text(path, values));
     for (const auto& entry : fs::directory_iterator(p))
       if (fs::exists(entry.path() / "adapter_config.json")) return print(pool_text(path));
-    fail(path, ": neither a model (config.json), nor an expert (adapter_config.json), nor a folder of experts");
+    fail(path,
+         ": neither a model (config.json), nor an expert (adapter_config.json), nor a folder of experts; name one of "
+         "these");
   }
   if (p.extension() == ".safetensors") return print(tensors_text(Safetensors(path), values));
   if (p.extension() == ".model" || p.filename().string().ends_with("tokenizer.json"))

@@ -2,7 +2,9 @@
 #include <fmt/core.h>
 #include <unistd.h>
 #include <anser/core/error.hpp>
+#include <anser/io/output_file.hpp>
 
+#include <csignal>
 #include <cstdlib>
 #include <new>
 
@@ -23,6 +25,23 @@ void spin_briefly(char** argv) {
   execv("/proc/self/exe", argv);  // returns only where it fails; then they spin
 }
 
+/// Ends by the signal as if nothing caught it, but leaves no .partial files.
+void leave(int signal) {
+  anser::remove_unfinished_files();
+  std::raise(signal);  // SA_RESETHAND; it comes when this returns
+}
+
+void catch_signals() {
+  struct sigaction action {};
+  action.sa_handler = leave;
+  action.sa_flags = int(SA_RESETHAND);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXCPU}) {
+    struct sigaction before {};
+    sigaction(signal, nullptr, &before);
+    if (before.sa_handler == SIG_DFL) sigaction(signal, &action, nullptr);  // nohup's choice stays
+  }
+}
+
 int fail_with(const char* what) {
   fmt::print(stderr, "anser: error: {}\n", what);
   return failed;
@@ -31,6 +50,7 @@ int fail_with(const char* what) {
 
 int main(int argc, char** argv) {
   spin_briefly(argv);
+  catch_signals();
   CLI::App program("Runs T5 with pools of specialised experts, and routes among them.", "anser");
   program.set_version_flag("--version", "anser " ANSER_VERSION);
   program.require_subcommand(1);

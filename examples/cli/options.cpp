@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <numeric>
 
 #include "text.hpp"
@@ -11,7 +12,7 @@ namespace anser::cli {
 
 void add_threads_option(CLI::App& command, int& threads) {
   command.add_option("--threads", threads, "Threads of the CPU; 0: one per core")
-      ->check(CLI::Range(0, 4096))
+      ->check(Between(0, 4096))
       ->type_name("N")
       ->capture_default_str()
       ->group("Where it runs");
@@ -46,17 +47,27 @@ void add_pool_options(CLI::App& command, EngineOptions& o, bool required) {
                    ->type_name("DIR")
                    ->group("Experts");
   if (required) pool->required();
-  std::string known = "Who decides which experts are heard:";
-  each_router(o.router,
-              [&](const char* name, const char* what, auto) { known += fmt::format("\n{}: {}", name, what); });
-  command.add_option("--router", o.router.name, known)
+  std::string what_for = "Who decides which experts are heard:";
+  std::vector<std::string> known;
+  each_router(o.router, [&](const char* name, const char* what, auto) {
+    known.push_back(name);
+    what_for += fmt::format("\n{}: {}", name, what);
+  });
+  const auto is_known = [known](const std::string& name) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) return std::string();
+    const auto near = nearest(name, known);
+    return fmt::format("there is no router {}; known are {}{}", name, CLI::detail::join(known, ", "),
+                       near.empty() ? "" : "; did you mean " + near + '?');
+  };
+  command.add_option("--router", o.router.name, what_for)
       ->needs(pool)
+      ->check(is_known)
       ->type_name("NAME")
       ->capture_default_str()
       ->group("Experts");
   command.add_option("--top-k", o.router.top_k, "Experts that the router keeps per token and site")
       ->needs(pool)
-      ->check(CLI::Range(1, 1 << 20))
+      ->check(Between(1, 1 << 20))
       ->type_name("K")
       ->capture_default_str()
       ->group("Experts");
@@ -66,8 +77,10 @@ void add_pool_options(CLI::App& command, EngineOptions& o, bool required) {
 }
 
 void add_batch_option(CLI::App& command, int& batch_size) {
-  command.add_option("--batch-size", batch_size, "Inputs that are read together; those of similar length are")
-      ->check(CLI::Range(1, 1 << 16))
+  command
+      .add_option("--batch-size", batch_size,
+                  "Inputs that are computed together; they are taken by length, and the order of the output stays")
+      ->check(Between(1, 1 << 16))
       ->type_name("N")
       ->capture_default_str()
       ->group("Where it runs");
@@ -109,6 +122,32 @@ void warn_of(const Pool& pool) {
   constexpr std::size_t told = 4;
   for (std::size_t i = 0; i < std::min(told, lines.size()); ++i) warn(lines[i]);
   if (lines.size() > told) warn(fmt::format("and {} more such lines", lines.size() - told));
+}
+
+Tokenizer open_tokenizer(const std::string& model) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  check(fs::is_directory(model, ignored), model,
+        fs::exists(model, ignored) ? " is a file" : ": there is no such directory",
+        "; give the directory of a Hugging Face T5 model");
+  check(fs::exists(model + "/config.json", ignored), model,
+        " holds no config.json; give the directory of a Hugging Face T5 model");
+  return Tokenizer::load(model);
+}
+
+void warn_of_long(const std::vector<Json>& records, const std::vector<std::size_t>& lengths, const std::string& model) {
+  std::size_t trained = 512;  // where the configuration does not say, it was T5's
+  const auto said = read_json(model + "/config.json").find("n_positions");
+  if (said && said->kind() == Json::Kind::integer && said->real() > 0) trained = std::size_t(said->real());
+  const auto longer = [&](std::size_t n) { return n > trained; };
+  const auto first = std::find_if(lengths.begin(), lengths.end(), longer);
+  if (first == lengths.end()) return;
+  const auto more = std::count_if(first + 1, lengths.end(), longer);
+  warn(fmt::format(
+      "{}: the input has {} tokens{}; {} is what such models are trained with, and answers to more may be "
+      "poor: shorten it",
+      records[std::size_t(first - lengths.begin())].place(), *first,
+      more ? fmt::format(" ({} later {} too long as well)", more, more == 1 ? "one is" : "ones are") : "", trained));
 }
 
 std::unique_ptr<Engine> open_engine(const EngineOptions& o) {

@@ -1,5 +1,9 @@
 #pragma once
+#include <fmt/core.h>
 #include <CLI/CLI.hpp>
+#include <anser/io/json.hpp>
+#include <anser/io/tokenizer.hpp>
+#include <charconv>
 #include <string>
 #include <vector>
 
@@ -12,6 +16,23 @@ struct Named : CLI::Validator {
   Named() {
     name_ = "";
     func_ = [](std::string& path) { return path.empty() ? std::string("the file's name is empty") : std::string(); };
+  }
+};
+
+/// A number from `least` to `most`, which --help shows. It is read as it stands: no octal, no negative unsigned, no
+/// NaN.
+struct Between : CLI::Validator {
+  template <class T>
+  Between(T least, T most) : Validator(fmt::format("{} to {}", least, most)) {
+    func_ = [=](std::string& text) {
+      T value{};
+      const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+      if (problem != std::errc() || end != text.data() + text.size() || !(value >= least && value <= most))
+        return fmt::format("{} is not {} from {} to {}", text, std::is_integral_v<T> ? "a whole number" : "a number",
+                           least, most);
+      text = fmt::format("{}", value);
+      return std::string();
+    };
   }
 };
 
@@ -32,6 +53,12 @@ std::string nearest(const std::string& word, const std::vector<std::string>& nam
 
 /// What was odd or left out, on stderr; of many lines the first.
 void warn_of(const Pool& pool);
+
+/// The vocabulary in a model's directory. Throws Error where the directory cannot be a model's.
+Tokenizer open_tokenizer(const std::string& model);
+
+/// Tells once on stderr where inputs, of so many tokens each, are longer than what the model was trained with.
+void warn_of_long(const std::vector<Json>& records, const std::vector<std::size_t>& lengths, const std::string& model);
 
 /// make_engine, and the pool's warnings told on stderr.
 std::unique_ptr<Engine> open_engine(const EngineOptions& o);

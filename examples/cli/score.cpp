@@ -24,7 +24,7 @@ Example read_example(const Json& record, const Tokenizer& tokenizer) {
   Example e;
   e.input = tokenizer.encode(record.text("input"));
   for (const auto& choice : record.at("choices").texts()) e.choices.push_back(tokenizer.encode(choice));
-  check(!e.choices.empty(), record.place(), ": \"choices\" is empty; scoring needs at least one");
+  check(!e.choices.empty(), record.place(), ": \"choices\" is empty; give at least one");
   if (record.has("label")) e.label = int(record.integer("label", 0, std::int64_t(e.choices.size()) - 1));
   return e;
 }
@@ -37,13 +37,14 @@ std::string list(const std::vector<double>& values) {
 
 void run(const Options& o) {
   const auto records = read_jsonl(o.input);
-  const Tokenizer tokenizer = Tokenizer::load(o.engine.model);
+  const Tokenizer tokenizer = open_tokenizer(o.engine.model);
   std::vector<Example> examples;
   std::vector<std::size_t> lengths;
   for (const Json& r : records) {
     examples.push_back(read_example(r, tokenizer));
     lengths.push_back(examples.back().input.size());
   }
+  warn_of_long(records, lengths, o.engine.model);
   const auto engine = open_engine(o.engine);
   Lines lines(o.output);
 
@@ -88,7 +89,8 @@ void add_score(CLI::App& program) {
   c.add_option("--input", o->input, "Lines of {\"input\": TEXT, \"choices\": [TEXT, ...], \"label\": N (optional)}")
       ->required()
       ->type_name("FILE.jsonl");
-  c.add_option("--output", o->output, "Where the lines go, whole or not at all; stdout where not given")
+  c.add_option("--output", o->output,
+               "Where the lines go, whole or not at all; missing folders are made; stdout where not given")
       ->check(Named{})
       ->type_name("FILE.jsonl");
   add_batch_option(c, o->batch_size);

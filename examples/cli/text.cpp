@@ -20,7 +20,8 @@ void print(std::string_view text) {
 
 void finish_output() {
   if (std::fflush(stdout) != 0 && !output_error) output_error = errno;
-  check(output_error == 0, "standard output: could not be written whole: ", std::strerror(output_error));
+  check(output_error == 0, "standard output: could not be written whole: ", std::strerror(output_error),
+        "; make room, or write elsewhere");
 }
 
 void tell(std::string_view text) { fmt::print(stderr, "anser: {}\n", text); }

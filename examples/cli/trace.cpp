@@ -4,6 +4,8 @@
 #include <anser/io/tokenizer.hpp>
 #include <anser/t5/score.hpp>
 
+#include <filesystem>
+
 #include "jsonl.hpp"
 #include "options.hpp"
 #include "text.hpp"
@@ -70,17 +72,30 @@ std::string line_of(const TracedInput& input, const TracedSite& s, const std::ve
       list(s.weights, [&](const auto& row) { return list(row, number); }));
 }
 
+std::string ending(const std::string& path) {
+  return CLI::detail::to_lower(std::filesystem::path(path).extension().string());
+}
+
+/// An ending that means neither lines nor a page is more likely a mistake than a wish.
+std::string check_ending(const std::string& path) {
+  const auto end = ending(path);
+  if (end.empty() || end == ".jsonl" || end == ".html") return {};
+  return path + " ends in neither .jsonl (lines) nor .html (a page)";
+}
+
 void run(const Options& o) {
   const auto records = read_jsonl(o.input);
-  const Tokenizer tokenizer = Tokenizer::load(o.engine.model);
+  const Tokenizer tokenizer = open_tokenizer(o.engine.model);
+  std::vector<std::size_t> lengths;
   for (const Json& r : records) {  // complain of a bad line before any work
-    r.text("input");
+    lengths.push_back(tokenizer.encode(r.text("input")).size());
     if (r.has("target")) r.text("target");
   }
+  warn_of_long(records, lengths, o.engine.model);
   const auto engine = open_engine(o.engine);
   std::vector<std::string> names;
   for (const Expert& e : engine->pool().experts) names.push_back(e.name);
-  const bool page = o.output.ends_with(".html");
+  const bool page = ending(o.output) == ".html";
   Lines lines(o.output);
   std::vector<TracedInput> all;
   std::size_t sites = 0;
@@ -114,16 +129,20 @@ void add_trace(CLI::App& program) {
   c.add_option("--input", o->input, "Lines of {\"input\": TEXT, \"target\": TEXT (optional)}")
       ->required()
       ->type_name("FILE.jsonl");
-  c.add_option("--output", o->output, "FILE.jsonl or FILE.html, whole or not at all; lines to stdout where not given")
+  c.add_option(
+       "--output", o->output,
+       "FILE.jsonl (lines) or FILE.html (a page), whole or not at all; missing folders are made; lines to stdout "
+       "where not given")
       ->check(Named{})
+      ->check(check_ending)
       ->type_name("FILE");
   c.add_option("--max-new-tokens", o->max_new_tokens, "Tokens per generated answer at most")
-      ->check(CLI::Range(1, 1 << 20))
+      ->check(Between(1, 1 << 20))
       ->type_name("N")
       ->capture_default_str()
       ->group("Decoding");
   c.add_option("--num-beams", o->beams, "Hypotheses of the beam search; 1: greedy")
-      ->check(CLI::Range(1, 4096))
+      ->check(Between(1, 4096))
       ->type_name("N")
       ->capture_default_str()
       ->group("Decoding");

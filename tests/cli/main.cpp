@@ -16,6 +16,7 @@ BOOST_AUTO_TEST_CASE(help_teaches) {
   const auto generate = run_well("generate --help");
   for (const std::string words : {"phatgoose", "uniform", "--top-k", "[128]"})
     BOOST_TEST(generate.find(words) != std::string::npos, words);
+  BOOST_TEST(generate.find("(1 to 65536)") != std::string::npos);  // limits are no secrets
   BOOST_TEST(run_well("--version").starts_with("anser 0."));
 }
 
@@ -36,12 +37,27 @@ BOOST_AUTO_TEST_CASE(wrong_usage) {
   run_badly("generate --model x --prompt y --router phatgoose", 2, "--pool");
   run_badly("generate --model x --prompt y --temperature 2", 2, "--sample");
   run_badly("generate --model x --prompt y --sample --num-beams 2", 2, "--num-beams");
+  for (const std::string number : {"nan", "inf", "-1", "0", "1e999", "x"})
+    run_badly("generate --model x --prompt y --sample --temperature " + number, 2,
+              "--temperature: " + number + " is not");
+  run_badly("generate --model x --prompt y --sample --sample-top-p nan", 2, "--sample-top-p: nan is not");
+  run_badly("generate --model x --prompt y --num-beams 2 --length-penalty nan", 2, "--length-penalty: nan is not");
+  for (const std::string number : {"-1", "18446744073709551616", "1.5"}) {
+    run_badly("generate --model x --prompt y --sample --seed " + number, 2,
+              number + " is not a whole number from 0 to");
+    run_badly("demo --output never --seed " + number, 2, number + " is not a whole number from 0 to");
+  }
+  run_badly("trace --model x --pool y --input z --output page.htlm", 2, "neither .jsonl (lines) nor .html (a page)");
+  run_badly("generate --model x --pool y --router phatgose --prompt z", 2,
+            "known are none, uniform, phatgoose, sigmoid-gate; did you mean phatgoose?");
   run_badly("forward --model x", 2, "--tensors");
   BOOST_TEST(run("").status == 2);
 }
 
 BOOST_AUTO_TEST_CASE(models_at_fault) {
-  run_badly("generate --model absent --prompt x", 1, "absent");
+  run_badly("generate --model absent --prompt x", 1, "absent: there is no such directory; give the directory");
+  fs::create_directories(scratch() / "bare");
+  run_badly("generate --model bare --prompt x", 1, "bare holds no config.json; give the directory of a Hugging Face");
   const auto broken = scratch() / "broken";
   fs::copy(demo() / "model", broken);
   const auto weights = read(broken / "model.safetensors");
@@ -55,7 +71,6 @@ BOOST_AUTO_TEST_CASE(models_at_fault) {
 }
 
 BOOST_AUTO_TEST_CASE(pools_at_fault) {
-  run_badly("generate " + demo_pool() + "--router phatgose --prompt x", 1, "known are none, uniform, phatgoose");
   run_badly("generate " + demo_model() + "--pool absent --prompt x", 1, "absent");
   run_badly("generate " + demo_pool() + "--router sigmoid-gate --prompt x", 1, "this pool has 8");
   const auto pool = scratch() / "without_gates";

@@ -1,4 +1,7 @@
 // generate, score and trace: records in, records out.
+#include <algorithm>
+#include <csignal>
+
 #include "program.hpp"
 
 using namespace program;
@@ -6,7 +9,8 @@ using namespace program;
 namespace {
 
 const std::string inputs =
-    "{\"input\": \"What is 3 + 4?\", \"id\": 7, \"choices\": [\"seven\", \"eight\", \"It is seven.\"], \"label\": 2}\n"
+    "{\"input\": \"What is 3 + 4?\", \"id\": 7, \"big\": 12345678901234567890123, \"exact\": "
+    "0.10000000000000000000001, \"choices\": [\"seven\", \"eight\", \"It is seven.\"], \"label\": 2}\n"
     "\n"
     "{\"input\": \"The sky is blue and the grass is green, and the snow is white.\", \"note\": {\"a\": [1.5, null, "
     "true]}, "
@@ -24,6 +28,7 @@ BOOST_AUTO_TEST_CASE(generate_adds_outputs_in_order) {
   const auto records = lines(one);
   BOOST_REQUIRE(records.size() == 3u);
   BOOST_TEST(records[0].integer("id", 0, 9) == 7);
+  BOOST_TEST(one.find("\"big\": 12345678901234567890123, \"exact\": 0.10000000000000000000001") != std::string::npos);
   BOOST_TEST(records[1].at("note").written() == "{\"a\": [1.5, null, true]}");
   for (const auto& r : records) r.at("output").text();
   BOOST_TEST(records[2].text("output") != "old");
@@ -90,6 +95,8 @@ BOOST_AUTO_TEST_CASE(trace_names_experts) {
   BOOST_TEST(page.starts_with("<!doctype html>"));
   BOOST_TEST(page.ends_with("</html>\n\n"));
   BOOST_TEST(page.find("http") == std::string::npos);  // nothing is loaded
+  run_well("trace " + demo_pool() + "--max-new-tokens 4 --input in.jsonl --output PAGE.HTML");
+  BOOST_TEST(read(scratch() / "PAGE.HTML") == page);
 }
 
 BOOST_AUTO_TEST_CASE(bad_lines) {
@@ -98,17 +105,48 @@ BOOST_AUTO_TEST_CASE(bad_lines) {
     run_badly(command + " --input bad.jsonl", 1, words);
   };
   const std::string generate = "generate " + demo_model() + "--output never.jsonl", score = "score " + demo_model();
-  say(generate, "{\"input\": \"a\"}\n{\"input\": \"b\"\n", "bad.jsonl:2");
+  say(generate, "{\"input\": \"a\"}\n{\"input\": \"b\"\n", "bad.jsonl:2: not valid JSON at column");
+  say(generate, "{\"input\": \"a\"}\n{\"input\": \"\xe9t\xe9\"}\n",
+      "bad.jsonl:2: not valid JSON at column 13: it is not UTF-8");
   say(generate, "{\"input\": 5}\n", "bad.jsonl:1: input must be a text");
   say(generate, "{\"text\": \"a\"}\n", "bad.jsonl:1: the key \"input\" is missing");
   say(generate, "[1]\n", "bad.jsonl:1: each line must be a JSON object");
   say(generate, "\n", "holds no records");
   say(score, "{\"input\": \"a\"}\n", "bad.jsonl:1: the key \"choices\" is missing");
-  say(score, "{\"input\": \"a\", \"choices\": []}\n", "\"choices\" is empty");
+  say(score, "{\"input\": \"a\", \"choices\": []}\n", "bad.jsonl:1: \"choices\" is empty; give at least one");
   say(score, "{\"input\": \"a\", \"choices\": [\"b\"], \"label\": 1}\n", "bad.jsonl:1: label");
   say("trace " + demo_pool(), "{\"input\": \"a\", \"target\": 3}\n", "bad.jsonl:1: target");
   run_badly(generate + " --input absent.jsonl", 1, "absent.jsonl");
   BOOST_TEST(!fs::exists(scratch() / "never.jsonl"));
+}
+
+BOOST_AUTO_TEST_CASE(long_inputs_are_warned_of) {
+  std::string text;
+  for (int i = 0; i < 600; ++i) text += "the ";
+  const std::string line = "{\"input\": \"" + text + "\", \"choices\": [\"a\"]}\n";
+  write(scratch() / "long.jsonl", "{\"input\": \"a\", \"choices\": [\"a\"]}\n" + line + line);
+  for (const std::string& command : {"generate " + demo_model() + "--max-new-tokens 2", "score " + demo_model(),
+                                     "trace " + demo_pool() + "--max-new-tokens 2"}) {
+    const auto r = run(command + " --input long.jsonl");
+    BOOST_TEST(r.status == 0);
+    BOOST_TEST(r.err.starts_with("anser: warning: long.jsonl:2: the input has "), r.err);
+    BOOST_TEST(r.err.find("tokens (1 later one is too long as well)") != std::string::npos, r.err);
+    BOOST_TEST(std::count(r.err.begin(), r.err.end(), '\n') == 1, r.err);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_signal_leaves_no_partial_file) {
+  std::string all;
+  for (int i = 0; i < 5000; ++i) all += "{\"input\": \"What is 3 + 4?\"}\n";
+  write(scratch() / "many.jsonl", all);
+  fs::create_directories(scratch() / "killed");
+  const std::string script = "generate " + demo_model() +
+                             "--input many.jsonl --output killed/out.jsonl & pid=$!; while kill -0 $pid && "
+                             "! ls -A killed | grep -q partial; do sleep 0.05; done; kill -TERM $pid; wait $pid";
+  const int status =
+      std::system(("cd " + scratch().string() + " && exec 2> stderr; " + ANSER_PROGRAM + ' ' + script).c_str());
+  BOOST_TEST(WEXITSTATUS(status) == 128 + SIGTERM, read(scratch() / "stderr"));
+  BOOST_TEST(fs::is_empty(scratch() / "killed"));
 }
 
 BOOST_AUTO_TEST_CASE(output_that_cannot_be_written) {
