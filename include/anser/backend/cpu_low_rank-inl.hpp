@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "cpu_low_rank.hpp"
@@ -170,12 +171,12 @@ class RoutedLowRank {
       if (g_.begin[e] == g_.begin[e + 1] || expert.rank == 0) continue;
       int o = first;
       for (; o + cols <= last; o += cols) {
-        for (std::ptrdiff_t l = 0; l < std::ptrdiff_t(cols) * expert.rank; l += 64 / std::ptrdiff_t(sizeof(T)))
-          __builtin_prefetch(expert.b + std::ptrdiff_t(o + 2 * cols) * expert.rank + l);
+        const T* ahead = rows_ahead(e, o, first, last);
         transpose_rows(expert, o, b);
         transpose_rows(expert, o + lanes, b + lanes);
         in_blocks(
-            g_.begin[e], g_.begin[e + 1], [&](auto rows, int at) { add_tile<rows>(expert.rank, b, at, o); },
+            g_.begin[e], g_.begin[e + 1],
+            [&](auto rows, int at) { add_tile<rows>(expert.rank, b, at, o, std::exchange(ahead, nullptr)); },
             repeats_ ? 1 : most_rows);
       }
       for (; o < last; ++o)
@@ -185,6 +186,16 @@ class RoutedLowRank {
           g_.y[g_.order[at] / g_.k][o] += s;
         }
     }
+  }
+
+  /// What is read two blocks of B later, by whoever comes then.
+  const T* rows_ahead(int e, int o, int first, int last) const {
+    constexpr int distance = 2 * cols;
+    if (o + distance < last) return g_.table[e].b + std::ptrdiff_t(o + distance) * g_.table[e].rank;
+    for (int next = e + 1; next < g_.experts; ++next)
+      if (g_.begin[next] < g_.begin[next + 1] && g_.table[next].rank > 0)
+        return g_.table[next].b + std::ptrdiff_t(first + o + distance - last) * g_.table[next].rank;
+    return nullptr;
   }
 
   /// Rows [o, o + lanes) of B as columns: to [rank, cols].
@@ -209,8 +220,10 @@ class RoutedLowRank {
     }
   }
 
+  /// y += B h for some slots and `cols` columns. Fetches as much from `ahead`, if anything, bit by bit between the
+  /// products: all at once it would wait for the memory.
   template <int Rows>
-  void add_tile(int rank, const T* b, int at, int o) const {
+  void add_tile(int rank, const T* b, int at, int o, const T* ahead) const {
     simd::Vector<T> sum[Rows][2];
     T* y[Rows];
 #pragma GCC unroll 8
@@ -222,6 +235,10 @@ class RoutedLowRank {
     const T* hidden = h(at);
     for (int r = 0; r < rank; ++r, b += cols) {
       const auto b0 = simd::load(b), b1 = simd::load(b + lanes);
+      if (ahead) {
+        __builtin_prefetch(ahead + std::ptrdiff_t(r) * cols);
+        __builtin_prefetch(ahead + std::ptrdiff_t(r) * cols + lanes);
+      }
 #pragma GCC unroll 8
       for (int i = 0; i < Rows; ++i) {
         const T s = hidden[i * h_stride_ + r];
