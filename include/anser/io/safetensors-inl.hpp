@@ -215,7 +215,7 @@ ANSER_INLINE std::optional<std::size_t> find_non_finite(const Stored& s) {
 ANSER_INLINE void check_finite(const Stored& s) {
   if (const auto i = find_non_finite(s))
     fail(s.origin, " holds NaN or infinity, first at index ", *i, " of ", s.shape.size(),
-         "; it was damaged or its training diverged");
+         "; it was damaged or its training diverged (`anser inspect --values FILE` shows all of a file)");
 }
 
 }  // namespace anser

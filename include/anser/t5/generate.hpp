@@ -41,7 +41,7 @@ inline void check_logits(std::span<const float> logits) {
   for (float v : logits)
     check(std::isfinite(v),
           "generate: the model's logits are not finite; a weight or an expert holds NaN or overflows "
-          "(`anser inspect` and `anser pool check` find it)");
+          "(`anser inspect --values` and `anser pool check` find it)");
 }
 }  // namespace detail
 

@@ -81,7 +81,8 @@ std::vector<std::vector<double>> score_choices(const T5Model<B>& model, const Co
       double total = 0;
       for (std::size_t j = 0; j < choices[b][i].size(); ++j) total -= double(loss[(b * most + i) * longest + j]);
       check(std::isfinite(total),
-            "score: a log-likelihood is not finite; a weight or an expert holds NaN or overflows");
+            "score: a log-likelihood is not finite; a weight or an expert holds NaN or overflows "
+            "(`anser inspect --values` and `anser pool check` find it)");
       scores[b].push_back(total / double(choices[b][i].size()));
     }
   return scores;
