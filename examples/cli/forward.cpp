@@ -47,7 +47,13 @@ void run(const Options& o) {
     input.mask = integers(*mask);
   }
   const auto engine = open_engine(o.engine);
-  const auto r = engine->forward(input, target, o.routing);
+  const auto r = [&] {
+    try {
+      return engine->forward(input, target, o.routing);
+    } catch (const Error& error) {
+      fail(file.origin(), ": ", error.what());
+    }
+  }();
 
   const T5Config& config = engine->config();
   std::vector<NamedTensor> out;

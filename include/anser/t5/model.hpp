@@ -232,7 +232,7 @@ void T5Model<B>::check_tokens(const Tokens& t, const char* what) const {
         " x ", t.tokens);
   for (std::size_t i = 0; i < n; ++i)
     check(t.ids[i] >= 0 && t.ids[i] < config_.vocabulary, what, ": the id ", t.ids[i], " in row ",
-          i / std::size_t(t.tokens), " is not below the vocabulary's size ", config_.vocabulary);
+          i / std::size_t(t.tokens), " is not among the model's, 0 to ", config_.vocabulary - 1);
   for (int b = 0; !t.mask.empty() && b < t.examples; ++b) {
     int seen = 0;
     for (int j = 0; j < t.tokens; ++j) {
