@@ -80,25 +80,24 @@ class RoutedLowRank {
   static constexpr int lanes = simd::lanes<T>;
   static constexpr int cols = simd::tile_cols<T>;
   static constexpr bool many_registers = simd::vector_bytes == 64;
-  static constexpr int dots = many_registers ? 4 : 2;       // rows of A that are multiplied at once
-  static constexpr int most_rows = many_registers ? 6 : 4;  // rows of x or y
+  static constexpr int most_rows = many_registers ? 8 : 4;  // of x or y that are multiplied at once
+  /// Rows of A beside so many of x: all sums stay in registers.
+  static constexpr int dots_for(int rows) { return many_registers && rows <= 6 ? 4 : 2; }
 
   T* h(int at) const { return h_ + std::ptrdiff_t(at) * h_stride_; }
 
-  /// Calls f with the number of rows as a constant, for the largest such that fits, until all rows are done.
+  /// Calls f with the number of rows as a constant, in as few and as equal blocks as possible: each reads the expert.
   template <class F>
   static void in_blocks(int begin, int end, F f, int most = most_rows) {
-    while (begin < end) {
-      const int left = std::min(end - begin, most);
-      if (left >= 6)
-        f(std::integral_constant<int, 6>{}, begin), begin += 6;
-      else if (left >= 4)
-        f(std::integral_constant<int, 4>{}, begin), begin += 4;
-      else if (left >= 2)
-        f(std::integral_constant<int, 2>{}, begin), begin += 2;
-      else
-        f(std::integral_constant<int, 1>{}, begin), begin += 1;
+    for (int blocks = (end - begin + most - 1) / most; blocks > 0; --blocks) {
+      const int rows = (end - begin + blocks - 1) / blocks;
+      call_with(rows, std::make_integer_sequence<int, most_rows>{}, [&](auto constant) { f(constant, begin); });
+      begin += rows;
     }
+  }
+  template <int... Less, class F>
+  static void call_with(int rows, std::integer_sequence<int, Less...>, F f) {
+    (void)((rows == Less + 1 && (f(std::integral_constant<int, Less + 1>{}), true)) || ...);
   }
 
   // One body for all callers: a second, inlined one may fuse other products and sums, and differ in the last bit.
@@ -122,18 +121,19 @@ class RoutedLowRank {
           x[i] = to;
         }
       }
+      constexpr int dots = dots_for(rows);
       for (int r = 0; r < expert.rank; r += dots) {
         const T* a[dots];  // beyond the rank, its last row again
         for (int j = 0; j < dots; ++j) a[j] = expert.a + std::ptrdiff_t(std::min(r + j, expert.rank - 1)) * g_.in;
         T sums[dots][rows];
-        multiply_dots<rows>(a, x, sums);
+        multiply_dots<dots, rows>(a, x, sums);
         for (int j = 0; j < dots && r + j < expert.rank; ++j)
           for (int i = 0; i < rows; ++i) h(at + i)[r + j] = factor[i] * sums[j][i];
       }
     });
   }
 
-  template <int Rows>
+  template <int dots, int Rows>
   void multiply_dots(const T* const* a, const T* const* x, T (*sums)[Rows]) const {
     simd::Vector<T> sum[dots][Rows] = {};
     int i = 0;

@@ -55,7 +55,7 @@ class Panels {
  private:
   static constexpr int lanes = simd::lanes<T>;
   static constexpr int typical_width = 12 * 16;  // 12 rows of 16 columns: what oneDNN's kernels like
-  static constexpr int typical_rows = 512;
+  static constexpr int typical_rows = 512, least_rows = 128;
   static constexpr int few_rows = 16;  // up to here a product is the reading of W
   static constexpr int sums = 2 * simd::tile_rows;
 
@@ -63,21 +63,19 @@ class Panels {
   /// From one row of the panel that begins at a column to the next.
   int stride(int begin) const { return std::min(width_, columns() - begin); }
 
-  /// About typical_width, such that all threads get as many panels.
+  /// As wide as kernels like it, unless threads would have nothing to do.
   static int choose_width(int n) {
-    const int threads = thread_count();
-    int panels = (n + typical_width - 1) / typical_width;
-    if (n >= threads * 3 * 16) panels = (panels + threads - 1) / threads * threads;
-    const int each = (n + panels - 1) / std::max(1, panels);
-    return std::max(1, (each + lanes - 1) / lanes) * lanes;
+    constexpr int tile = 3 * 16;
+    const int each = (n + thread_count() - 1) / thread_count();
+    const int width = std::clamp((each + tile - 1) / tile * tile, tile, typical_width);
+    return std::clamp((n + lanes - 1) / lanes * lanes, lanes, width);
   }
-  /// Into how many parts rows are cut: so that they stay in the second-level cache while all panels pass, and no
-  /// thread is idle.
+  /// Into how many parts rows are cut: so that they stay in the second-level cache while all panels pass, and that
+  /// threads end together.
   static int row_parts(int panels, int m) {
-    const int threads = thread_count();
-    const int cached = (m + typical_rows - 1) / typical_rows;
-    if (panels % threads == 0 || panels >= 4 * threads) return cached;
-    return std::max(cached, std::min(m / 64, (4 * threads + panels - 1) / panels));
+    const int threads = thread_count(), cached = (m + typical_rows - 1) / typical_rows;
+    if (panels % threads == 0) return cached;
+    return std::max(cached, std::min(m / least_rows, (16 * threads + panels - 1) / panels));
   }
 
   /// Columns [begin, begin + lanes) of Wᵀ, which are rows of W; those beyond n are zero.

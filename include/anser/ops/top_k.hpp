@@ -79,6 +79,7 @@ struct TopK {
   /// One pass that keeps the k largest, one for the softmax's sum. Blocks with nothing large enough are skipped whole.
   void operator()(Solo, int r) const {
     const Logits<R> l = scale.row(r);
+    for (int j = 0; j < n; j += 16) __builtin_prefetch(scale.scores[r + 1] + j);  // rows lie far apart
     if (l.row_sum)  // a choice within the loops would keep them from being vectorised
       choose(r, [l](int e) { return (l.score[e] - l.mean * l.row_sum[e]) * l.factor; });
     else
