@@ -94,7 +94,8 @@ BOOST_AUTO_TEST_CASE(tensors_at_fault) {
     return model + "in.safetensors";
   };
   run_well(with({5, 6, 1}, {1, 3}, {}));
-  run_badly(with({5, 128, 1}, {1, 3}, {}), 1, "in.safetensors: input: the id 128 in row 0 is not among the model's, 0 to 127");
+  run_badly(with({5, 128, 1}, {1, 3}, {}), 1,
+            "in.safetensors: input: the id 128 in row 0 is not among the model's, 0 to 127");
   run_badly(with({5, -1, 1}, {1, 3}, {}), 1, "-1");
   run_badly(with({5, std::int64_t(1) << 40, 1}, {1, 3}, {}), 1, "neither a token id nor a mask");
   run_badly(with({5, 6, 1}, {1, 3}, {0, 0, 0}), 1, "row 0 is all padding");

@@ -164,6 +164,15 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(only_used_experts_are_read, B, Backends) {
   BOOST_TEST(read[0] == 2);
   BOOST_TEST(read[1] == (B::on_host ? 0 : 2));
   BOOST_TEST(read[2] == 2);
+  // What is bound anew is read anew, packed or not.
+  const std::vector<bf16> others(6, bf16(2.f));
+  experts->a(2).bind(
+      Stored{DType::bf16, {2, 3}, reinterpret_cast<const std::byte*>(others.data()), nullptr, "memory", [&read] {
+               ++read[2];
+             }});
+  add_low_rank<B, E>(cx, y, x, experts, expert, weight, groups);
+  check_near(doubles(y.host()), {48, 48, 45, 45}, 1e-6, "an A twice as large for the first row");
+  BOOST_TEST((read[2] == 3 || read[2] == 4));  // where both are packed, both are read
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(pieces_that_do_not_meet, B, Backends) {

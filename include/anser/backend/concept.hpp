@@ -2,6 +2,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "../core/config.hpp"
@@ -62,10 +63,20 @@ struct LowRank {
   const T* b = nullptr;
   int rank = 0;
   T scale = 1;
+  const T* panels = nullptr;  // B in the order in which the backend's own low_rank reads it, or null
+};
+
+/// A frozen expert's A and B as a backend's low_rank likes them best.
+template <class T>
+struct PackedLowRank {
+  std::shared_ptr<const void> memory;
+  const T* a = nullptr;
+  const T* panels = nullptr;
 };
 
 /// y[row] += sum over the row's k slots of weight * scale_e * B_e A_e x[row], with e = expert[row * k + slot].
-/// A backend may offer `low_rank(const GroupedLowRank<In, T>&)` for inference, which reads each used expert once.
+/// A backend may offer `low_rank(const GroupedLowRank<In, T>&)` for inference, which reads each used expert once, and
+/// `pack_low_rank(a, b, rank, in, out)` -> PackedLowRank<T>, for experts that it is going to read often.
 template <class In, class T>
 struct GroupedLowRank {
   Matrix<const In> x;  // [rows, in]

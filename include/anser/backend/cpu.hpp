@@ -70,6 +70,10 @@ class Cpu {
   void low_rank(const GroupedLowRank<T, real>& g) { cpu::add_low_rank(g); }
   void low_rank(const GroupedLowRank<real, real>& g) requires(!std::is_same_v<element, real>) { cpu::add_low_rank(g); }
 
+  PackedLowRank<real> pack_low_rank(const real* a, const real* b, int rank, int in, int out) {
+    return cpu::pack_low_rank(pieces_, a, b, rank, in, out);
+  }
+
   /// Rows are spread over threads where together they are worth it; `work` is about the elements of a row.
   template <class K>
   void for_rows(int n, [[maybe_unused]] std::size_t work, K kernel) {
@@ -90,6 +94,7 @@ class Cpu {
     if (bytes) std::memcpy(to, from, bytes);
   }
   HostMemory memory_;
+  cpu::PieceMemory pieces_;
 };
 static_assert(Backend<Cpu<float>> && Backend<Cpu<bf16>> && Backend<Cpu<double>>);
 

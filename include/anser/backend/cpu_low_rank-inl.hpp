@@ -165,36 +165,46 @@ class RoutedLowRank {
   [[gnu::noinline]] void up(int first, int last) const {
     static thread_local simd::Scratch<T> memory;
     const int padded = (max_rank_ + lanes - 1) / lanes * lanes;
-    T* b = memory.get(std::size_t(padded) * cols);
+    T* transposed = memory.get(std::size_t(padded) * cols);
     for (int e = 0; e < g_.experts; ++e) {
       const LowRank<T>& expert = g_.table[e];
       if (g_.begin[e] == g_.begin[e + 1] || expert.rank == 0) continue;
       int o = first;
       for (; o + cols <= last; o += cols) {
         const T* ahead = rows_ahead(e, o, first, last);
-        transpose_rows(expert, o, b);
-        transpose_rows(expert, o + lanes, b + lanes);
+        const T* panel = expert.panels + std::ptrdiff_t(o) * expert.rank;
+        if (!expert.panels) {
+          transpose_rows(expert, o, transposed);
+          transpose_rows(expert, o + lanes, transposed + lanes);
+          panel = transposed;
+        }
         in_blocks(
             g_.begin[e], g_.begin[e + 1],
-            [&](auto rows, int at) { add_tile<rows>(expert.rank, b, at, o, std::exchange(ahead, nullptr)); },
+            [&](auto rows, int at) { add_tile<rows>(expert.rank, panel, at, o, std::exchange(ahead, nullptr)); },
             repeats_ ? 1 : most_rows);
       }
       for (; o < last; ++o)
         for (int at = g_.begin[e]; at < g_.begin[e + 1]; ++at) {
           T s = 0;
-          for (int r = 0; r < expert.rank; ++r) s += h(at)[r] * expert.b[std::ptrdiff_t(o) * expert.rank + r];
+          const T* b = expert.panels ? expert.panels + std::ptrdiff_t(o / cols * cols) * expert.rank + o % cols
+                                     : expert.b + std::ptrdiff_t(o) * expert.rank;
+          const int step = expert.panels ? cols : 1;
+          for (int r = 0; r < expert.rank; ++r) s += h(at)[r] * b[std::ptrdiff_t(r) * step];
           g_.y[g_.order[at] / g_.k][o] += s;
         }
     }
   }
 
-  /// What is read two blocks of B later, by whoever comes then.
+  /// What is read two blocks of B later, by whoever comes then. Both orders of B hold columns o to o + cols at o rank.
   const T* rows_ahead(int e, int o, int first, int last) const {
     constexpr int distance = 2 * cols;
-    if (o + distance < last) return g_.table[e].b + std::ptrdiff_t(o + distance) * g_.table[e].rank;
+    const auto place = [&](const LowRank<T>& of, int column) {
+      return (of.panels ? of.panels : of.b) + std::ptrdiff_t(column) * of.rank;
+    };
+    if (o + distance < last) return place(g_.table[e], o + distance);
     for (int next = e + 1; next < g_.experts; ++next)
       if (g_.begin[next] < g_.begin[next + 1] && g_.table[next].rank > 0)
-        return g_.table[next].b + std::ptrdiff_t(first + o + distance - last) * g_.table[next].rank;
+        return place(g_.table[next], first + o + distance - last);
     return nullptr;
   }
 
@@ -262,8 +272,49 @@ class RoutedLowRank {
   T* h_ = nullptr;        // [slots in order, max_rank]
 };
 
+template <class T>
+PackedLowRank<T> pack_expert(PieceMemory& pieces, const T* a, const T* b, int rank, int in, int out) {
+  constexpr int cols = simd::tile_cols<T>, line = 64 / int(sizeof(T));
+  const std::size_t begin = (std::size_t(rank) * std::size_t(in) + line - 1) / line * line;
+  const std::size_t size = begin + std::size_t(rank) * std::size_t((out + cols - 1) / cols * cols);
+  auto memory = pieces.allocate(size * sizeof(T));
+  T* to = reinterpret_cast<T*>(memory.get());
+  std::copy_n(a, std::size_t(rank) * std::size_t(in), to);
+  T* panel = to + begin;
+  for (int o = 0; o < out; o += cols)
+    for (int r = 0; r < rank; ++r)
+      for (int j = 0; j < cols; ++j) *panel++ = o + j < out ? b[std::ptrdiff_t(o + j) * rank + r] : T(0);
+  return {std::move(memory), to, to + begin};
+}
+
 }  // namespace detail
 
+ANSER_INLINE std::shared_ptr<std::byte> PieceMemory::allocate(std::size_t bytes) {
+  constexpr std::size_t chunk = std::size_t(4) << 20;
+  const auto whole = [](std::size_t n) {
+    return std::shared_ptr<std::byte>(static_cast<std::byte*>(allocate_pages(n)), [](std::byte* p) { std::free(p); });
+  };
+  bytes = (bytes + 63) / 64 * 64;
+  if (bytes > chunk / 4) return whole(bytes);
+  const std::lock_guard lock(mutex_);
+  if (used_ + bytes > size_) {
+    chunk_ = whole(chunk);
+    size_ = chunk;
+    used_ = 0;
+  }
+  std::byte* piece = chunk_.get() + used_;
+  used_ += bytes;
+  return {chunk_, piece};
+}
+
+ANSER_INLINE PackedLowRank<float> pack_low_rank(PieceMemory& m, const float* a, const float* b, int rank, int in,
+                                                int out) {
+  return detail::pack_expert(m, a, b, rank, in, out);
+}
+ANSER_INLINE PackedLowRank<double> pack_low_rank(PieceMemory& m, const double* a, const double* b, int rank, int in,
+                                                 int out) {
+  return detail::pack_expert(m, a, b, rank, in, out);
+}
 ANSER_INLINE void add_low_rank(const GroupedLowRank<float, float>& g) { detail::RoutedLowRank(g).run(); }
 ANSER_INLINE void add_low_rank(const GroupedLowRank<bf16, float>& g) { detail::RoutedLowRank(g).run(); }
 ANSER_INLINE void add_low_rank(const GroupedLowRank<double, double>& g) { detail::RoutedLowRank(g).run(); }

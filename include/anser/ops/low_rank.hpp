@@ -249,6 +249,33 @@ class LowRankExperts {
     }
   }
 
+  /// For the backend's own low_rank. Where it packs, each used expert that no one trains is packed once, and its file's
+  /// pages are given back.
+  const LowRank<R>* packed_table(B& device, const std::int32_t* begin) const {
+    if constexpr (requires(const R* p) { device.pack_low_rank(p, p, 1, 1, 1); }) {
+      packed_.resize(a_.size());
+      packed_table_.resize(a_.size());
+      for (std::size_t e = 0; e < a_.size(); ++e) {
+        if (begin[e + 1] == begin[e] || !a_[e]) continue;
+        const auto &a = a_[e], &b = b_[e];
+        const auto from_a = a.stored(), from_b = b.stored();  // null: numbers that may change at any time
+        Packed& p = packed_[e];
+        if (!from_a || !from_b) {
+          p = {};
+          packed_table_[e] = {a.data(), b.data(), a.rows(), R(scale_[e])};
+        } else if (p.from_a != from_a || p.from_b != from_b) {
+          p = {device.pack_low_rank(a.data(), b.data(), a.rows(), a.cols(), b.rows()), from_a, from_b};
+          packed_table_[e] = {p.made.a, nullptr, a.rows(), R(scale_[e]), p.made.panels};
+          a.evict();
+          b.evict();
+        }
+      }
+      return packed_table_.data();
+    } else {
+      return table(device, begin);
+    }
+  }
+
   /// Where gradients go. The tensor keeps the memory of a device's copy.
   Index<B> gradients(B& device) const {
     std::vector<kernel::LowRankGradient<R>> g(a_.size());
@@ -269,11 +296,17 @@ class LowRankExperts {
     return t;
   }
 
+  struct Packed {
+    PackedLowRank<R> made;
+    std::shared_ptr<const Stored> from_a, from_b;
+  };
   std::vector<Real<B>> a_, b_;
   std::vector<double> scale_;
   int max_rank_ = 0;
   mutable std::vector<LowRank<R>> host_table_;
   mutable Index<B> device_table_;
+  mutable std::vector<Packed> packed_;
+  mutable std::vector<LowRank<R>> packed_table_;
 };
 
 /// y += sum over the k slots of each row of weight * scale_e * B_e A_e x, in place: y [rows, out], x [rows, in],
@@ -287,15 +320,16 @@ void add_low_rank(const Context<B>& cx, const Real<B>& y, const Tensor<B, X>& x,
   const int rows = x.rows(), in = x.cols(), out = y.cols(), k = weight.cols(), slots = rows * k;
   check(y.rows() == rows && weight.rows() == rows && expert.rows() == rows && expert.cols() == k, "add_low_rank: x ",
         x.shape(), ", y ", y.shape(), ", routing ", expert.shape(), " and ", weight.shape());
-  const LowRank<R>* table = experts->table(cx.device, groups.begin.data());
   const bool learns = cx.tape && (x.needs_grad() || weight.needs_grad() || experts->learns());
   if constexpr (requires(B & d, const GroupedLowRank<X, R>& g) { d.low_rank(g); }) {
     if (!learns) {
-      cx.device.low_rank(GroupedLowRank<X, R>{x.matrix(), y.matrix(), rows, in, out, k, experts->size(), table,
+      cx.device.low_rank(GroupedLowRank<X, R>{x.matrix(), y.matrix(), rows, in, out, k, experts->size(),
+                                              experts->packed_table(cx.device, groups.begin.data()),
                                               groups.order.data(), groups.begin.data(), weight.data()});
       return;
     }
   }
+  const LowRank<R>* table = experts->table(cx.device, groups.begin.data());
   Real<B> h(cx.device, {slots, experts->max_rank()});
   run(cx.device, slots, std::size_t(in) * std::size_t(h.cols()),
       kernel::LowRankDown<X, R>{table, expert.data(), x.matrix(), h.matrix(), in, k});

@@ -98,7 +98,7 @@ class Tensor {
   }
 
   /// The file that it came from, or null.
-  const Stored* stored() const { return body_ ? body_->origin.get() : nullptr; }
+  std::shared_ptr<const Stored> stored() const { return body_ ? body_->origin : nullptr; }
   /// Take another file's numbers. Throws nothing: whoever binds has compared the shapes.
   void bind(const Stored& from) const {
     body_->release_value();
@@ -191,8 +191,9 @@ class Tensor {
     }
     void evict() {
       if (!origin) return;
+      const bool converted = memory && !borrowed;  // then the file's pages have gone already
       release_value();
-      if (origin->evict) origin->evict();
+      if (!converted && origin->evict) origin->evict();
     }
 
     B* device;
