@@ -204,10 +204,7 @@ namespace detail {
 
 /// The one copy of packed weights of bf16: oneDNN's blocked layout where products run as such, or plain rows.
 struct PackedBf16 {
-  struct Free {
-    void operator()(bf16* p) const { std::free(p); }
-  };
-  std::unique_ptr<bf16, Free> data;
+  Pages<bf16> data;
 #if defined(ANSER_HAS_ONEDNN)
   std::optional<onednn::Layout> blocked;
 #endif

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdlib>
 #include <memory>
 #include <span>
 
@@ -18,6 +19,11 @@ namespace cpu {
 /// Aligned memory, on huge pages where it is large and the system has them; given back by std::free.
 /// Throws Error where the system has no more.
 void* allocate_pages(std::size_t bytes);
+struct FreePages {
+  void operator()(void* p) const { std::free(p); }
+};
+template <class T>
+using Pages = std::unique_ptr<T, FreePages>;
 
 /// Whether products of bf16 run as such; elsewhere panels are widened to float first.
 bool native_bf16();

@@ -172,11 +172,12 @@ class RoutedLowRank {
       int o = first;
       for (; o + cols <= last; o += cols) {
         const T* ahead = rows_ahead(e, o, first, last);
-        const T* panel = expert.panels + std::ptrdiff_t(o) * expert.rank;
-        if (!expert.panels) {
+        const T* panel = transposed;
+        if (expert.panels) {
+          panel = expert.panels + std::ptrdiff_t(o) * expert.rank;
+        } else {
           transpose_rows(expert, o, transposed);
           transpose_rows(expert, o + lanes, transposed + lanes);
-          panel = transposed;
         }
         in_blocks(
             g_.begin[e], g_.begin[e + 1],
@@ -292,7 +293,7 @@ PackedLowRank<T> pack_expert(PieceMemory& pieces, const T* a, const T* b, int ra
 ANSER_INLINE std::shared_ptr<std::byte> PieceMemory::allocate(std::size_t bytes) {
   constexpr std::size_t chunk = std::size_t(4) << 20;
   const auto whole = [](std::size_t n) {
-    return std::shared_ptr<std::byte>(static_cast<std::byte*>(allocate_pages(n)), [](std::byte* p) { std::free(p); });
+    return std::shared_ptr<std::byte>(static_cast<std::byte*>(allocate_pages(n)), FreePages{});
   };
   bytes = (bytes + 63) / 64 * 64;
   if (bytes > chunk / 4) return whole(bytes);

@@ -130,10 +130,7 @@ class Scratch {
   }
 
  private:
-  struct Free {
-    void operator()(T* p) const { std::free(p); }
-  };
-  std::unique_ptr<T, Free> data_;
+  Pages<T> data_;
   std::size_t size_ = 0;
 };
 
