@@ -11,7 +11,13 @@
 namespace bench {
 namespace {
 
-double measure_limit(Limit limit) { return limit == Limit::fma ? measure_fma(all_threads()) : measure_read(); }
+/// For as long as the case took, within reason.
+double measure_limit(Limit limit, double seconds) {
+  return limit == Limit::fma ? measure_fma(all_threads(), std::clamp(seconds, 0.02, 0.5)) : measure_read();
+}
+double measure_cached(Limit limit, double seconds) {
+  return limit == Limit::fma ? measure_cached_fma(all_threads(), std::clamp(seconds, 0.02, 0.5)) : 0;
+}
 
 /// How many calls make a round of about 50 ms; also warms caches, pages and primitives up.
 int count_calls(const std::function<void()>& once) {
@@ -92,15 +98,19 @@ void compare(benchmark::State& state, Limit limit, const std::vector<Way>& ways,
   std::vector<int> calls;
   for (const Way& w : ways) calls.push_back(count_calls(w.once));
   std::vector<std::vector<double>> seconds(ways.size()), ratios(ways.size());
-  std::vector<double> shares, limits, times;
+  std::vector<double> shares, cached_shares, limits, times;
+  double round = 0.1;  // seconds that the last way's calls take
   for (auto _ : state) {
     for (std::size_t i = 0; i + 1 < ways.size(); ++i) seconds[i].push_back(time_calls(ways[i].once, calls[i]));
-    const double before = measure_limit(limit);
+    const double before = measure_limit(limit, round), cached_before = measure_cached(limit, round);
     const double last = time_calls(ways.back().once, calls.back());
-    const double at_most = (before + measure_limit(limit)) / 2;
+    round = last * calls.back();
+    const double at_most = (before + measure_limit(limit, round)) / 2;
+    const double in_cache = (cached_before + measure_cached(limit, round)) / 2;
     seconds.back().push_back(last);
     limits.push_back(at_most / 1e9);
     shares.push_back(ways.back().amount / last / at_most);
+    if (in_cache > 0) cached_shares.push_back(ways.back().amount / last / in_cache);
     times.push_back(last * 1e3);
     for (std::size_t i = 0; i < ways.size(); ++i) ratios[i].push_back(seconds[i].back() / seconds[0].back());
     state.SetIterationTime(last);
@@ -112,14 +122,20 @@ void compare(benchmark::State& state, Limit limit, const std::vector<Way>& ways,
   state.counters["limit"] = summarise(limits).median;
   state.counters["bytes"] = limit == Limit::read;
   std::string label = note;
+  auto append = [&](const char* format, auto... values) {
+    char text[160];
+    std::snprintf(text, sizeof text, format, values...);
+    label += (label.empty() ? "" : "; ") + std::string(text);
+  };
+  if (!cached_shares.empty()) {
+    const Summary s = summarise(cached_shares);
+    append("%.0f %% (%.0f to %.0f) of a tile in the cache", 100 * s.median, 100 * s.low, 100 * s.high);
+  }
   for (std::size_t i = 1; i < ways.size(); ++i) {
     const double ratio = summarise(seconds[i]).median / summarise(seconds[0]).median;
     const Summary spread = summarise(ratios[i]);
     state.counters["ratio_" + ways[i].name] = ratio;
-    char text[160];
-    std::snprintf(text, sizeof text, "%s%s %.2f x %s (%.2f to %.2f)", label.empty() ? "" : "; ", ways[i].name.c_str(),
-                  ratio, ways[0].name.c_str(), spread.low, spread.high);
-    label += text;
+    append("%s %.2f x %s (%.2f to %.2f)", ways[i].name.c_str(), ratio, ways[0].name.c_str(), spread.low, spread.high);
   }
   if (!label.empty()) state.SetLabel(label);
 }

@@ -6,9 +6,12 @@
 /// What this machine can do at most, measured and not read from a data sheet: cases are reported as shares of it.
 namespace bench {
 
-/// f32 operations per second (a fused multiply-add is two) of vector registers alone, on so many threads at once.
-/// One call takes about 20 ms.
-double measure_fma(int threads);
+/// f32 operations per second (a fused multiply-add is two) of vector registers alone, on so many threads at once and
+/// for so long: what a shared machine holds for 10 ms is not what it holds for a second.
+double measure_fma(int threads, double seconds = 0.1);
+
+/// The same of a tile of a product whose factors lie in the first-level cache: what a product can at most reach here.
+double measure_cached_fma(int threads, double seconds = 0.1);
 
 /// Bytes per second of all threads reading an array of 512 MiB, which no cache holds, once.
 double measure_read();
