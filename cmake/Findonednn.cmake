@@ -11,6 +11,12 @@ if(onednn_INCLUDE_DIR)
   list(JOIN numbers "." onednn_VERSION)
 endif()
 
+# The backend speaks version 2; version 3 renamed and removed what it calls.
+if(onednn_VERSION VERSION_GREATER_EQUAL 3)
+  message(STATUS "anser: oneDNN ${onednn_VERSION} is not used: version 2 is needed (Debian's libdnnl-dev); products are Eigen's")
+  set(onednn_LIBRARY onednn_LIBRARY-NOTFOUND)
+endif()
+
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(onednn
   REQUIRED_VARS onednn_LIBRARY onednn_INCLUDE_DIR

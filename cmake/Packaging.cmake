@@ -10,6 +10,8 @@ if(TARGET anser-cli)
   install(TARGETS anser-cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 endif()
 
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/anser-config.cmake.in"
   "${PROJECT_BINARY_DIR}/anser-config.cmake" INSTALL_DESTINATION "${package_dir}")
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/anser-config-version.cmake" COMPATIBILITY SameMinorVersion)

@@ -46,7 +46,7 @@ struct CosineGate::On {  // what it is at one site
     return {chosen.expert, chosen.weight};
   }
 };
-static_assert(Router<CosineGate>);
+static_assert(explain_router<CosineGate>());
 
 int main(int argc, char** argv) try {
   if (argc != 4) return std::fprintf(stderr, "usage: new_router MODEL POOL TEXT\n"), 2;

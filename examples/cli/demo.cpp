@@ -122,6 +122,7 @@ void add_demo(CLI::App& program) {
       "directories, for the other commands to try.");
   c.add_option("--output", o->output, "Where model, pool and inputs go; files of an earlier demo are overwritten")
       ->required()
+      ->check([](const std::string& name) { return name.empty() ? "a folder needs a name" : ""; })
       ->type_name("DIR");
   c.add_option("--seed", o->seed, "Of the random weights")
       ->check(Between(std::uint64_t(0), ~std::uint64_t(0)))

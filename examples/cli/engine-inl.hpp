@@ -1,5 +1,7 @@
 #pragma once
+#include <algorithm>
 #include <anser/t5.hpp>
+#include <cmath>
 
 #include "engine.hpp"
 
@@ -51,10 +53,17 @@ class EngineOn final : public Engine {
                      [](const auto& a, const auto& b) { return a.site.index < b.site.index; });
     for (const auto& t : trace)
       r.routing.push_back({t.site.name, t.site.stack, t.site.rows, t.expert.cols(), t.expert.host(), floats(t.weight)});
+    check_finite(r.logits);
+    for (const auto& d : r.routing) check_finite(d.weight);
     return r;
   }
 
  private:
+  static void check_finite(const std::vector<float>& numbers) {
+    check(std::all_of(numbers.begin(), numbers.end(), [](float v) { return std::isfinite(v); }),
+          "the model's logits or routing weights are not finite; a weight or an expert holds NaN or overflows (`anser "
+          "inspect --values` and `anser pool check` find it)");
+  }
   void attach_by_name(const RouterOptions& o) {
     std::string known;
     bool found = false;

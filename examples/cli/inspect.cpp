@@ -148,15 +148,17 @@ void run(const std::string& path, bool values) {
 void add_inspect(CLI::App& program) {
   auto path = std::make_shared<std::string>();
   auto values = std::make_shared<bool>(false);
+  auto threads = std::make_shared<int>(0);  // scripts may give it to every command
   CLI::App& c = *program.add_subcommand(
       "inspect",
       "Says what a file or directory is and what it holds: a safetensors file, a vocabulary, a model "
       "directory, an expert, a pool.");
   c.add_option("FILE|DIR", *path, "What to look at")->required()->type_name("");
   c.add_flag("--values", *values, "Read every number too: least, greatest, mean, and how many are NaN or infinite");
+  add_threads_option(c, *threads);
   add_examples(
       c, {"anser inspect flan-t5-base", "anser inspect experts/dates", "anser inspect --values model.safetensors"});
-  c.callback([=] { run(*path, *values); });
+  c.callback([=] { (void)threads, run(*path, *values); });
 }
 
 }  // namespace anser::cli

@@ -1,4 +1,5 @@
 // The program `anser`: see docs/cli.md. Exit status 0: done; 1: the input or the run failed; 2: wrong usage.
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <unistd.h>
 #include <anser/core/error.hpp>
@@ -42,13 +43,20 @@ void catch_signals() {
   }
 }
 
+/// A stream that was closed before the start would be the first file that is opened, and get what is said to people.
+void open_streams() {
+  for (int stream : {0, 1, 2})
+    if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", stream == 0 ? O_RDONLY : O_WRONLY) < 0) std::abort();
+}
+
 int fail_with(const char* what) {
-  fmt::print(stderr, "anser: error: {}\n", what);
+  complain(fmt::format("anser: error: {}\n", what));
   return failed;
 }
 }  // namespace
 
 int main(int argc, char** argv) {
+  open_streams();
   spin_briefly(argv);
   catch_signals();
   CLI::App program("Runs T5 with pools of specialised experts, and routes among them.", "anser");
@@ -70,14 +78,14 @@ int main(int argc, char** argv) {
   add_demo(program);
   try {
     if (argc < 2) {
-      fmt::print(stderr, "{}", program.help());
+      complain(program.help());
       return wrong_usage;
     }
     program.parse(argc, argv);
     finish_output();
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return program.exit(error);
-    fmt::print(stderr, "anser: error: {}\n", explain_usage(program, error, argc, argv));
+    complain(fmt::format("anser: error: {}\n", explain_usage(program, error, argc, argv)));
     return wrong_usage;
   } catch (const anser::Error& error) {
     return fail_with(error.what());

@@ -1,6 +1,7 @@
 #include "options.hpp"
 
 #include <fmt/core.h>
+#include <anser/backend/cpu.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -132,7 +133,14 @@ Tokenizer open_tokenizer(const std::string& model) {
         "; give the directory of a Hugging Face T5 model");
   check(fs::exists(model + "/config.json", ignored), model,
         " holds no config.json; give the directory of a Hugging Face T5 model");
-  return Tokenizer::load(model);
+  Tokenizer tokenizer = Tokenizer::load(model);
+  const auto words = read_json(model + "/config.json").find("vocab_size");
+  if (words && words->kind() == Json::Kind::integer && double(tokenizer.size()) > words->real())
+    warn(fmt::format(
+        "{}: the vocabulary has {} pieces and the model {} (vocab_size of config.json): is it this model's? "
+        "Texts with the pieces beyond are refused",
+        model, tokenizer.size(), words->real()));
+  return tokenizer;
 }
 
 void warn_of_long(const std::vector<Json>& records, const std::vector<std::size_t>& lengths, const std::string& model) {
@@ -153,6 +161,11 @@ void warn_of_long(const std::vector<Json>& records, const std::vector<std::size_
 std::unique_ptr<Engine> open_engine(const EngineOptions& o) {
   auto engine = make_engine(o);
   warn_of(engine->pool());
+  if (o.backend == "cpu" && o.dtype == "bf16" && !cpu::native_bf16())
+    warn(
+        "this processor has no products of bf16: weights are widened to f32 as they are packed, so --dtype f32 takes "
+        "no "
+        "more memory and is as quick");
   return engine;
 }
 

@@ -17,6 +17,7 @@ namespace fs = std::filesystem;
 struct Options {
   std::string directory, model;
   bool skip_broken = false, headers = false;
+  int threads = 0;  // scripts may give it to every command
 };
 
 void list(const Options& o) {
@@ -124,6 +125,7 @@ void add_pool(CLI::App& program) {
       "training steps.");
   list_command.add_option("DIR", l->directory, "The pool")->required()->type_name("");
   list_command.add_flag("--skip-broken", l->skip_broken, "Leave out what does not load, and say so");
+  add_threads_option(list_command, l->threads);
   add_examples(list_command, {"anser pool list experts", "anser pool list experts --skip-broken"});
   list_command.callback([l] { list(*l); });
 
@@ -137,6 +139,7 @@ void add_pool(CLI::App& program) {
   check_command.add_option("--model", k->model, "Compare with this base model: shapes and hash")->type_name("DIR");
   check_command.add_flag("--skip-broken", k->skip_broken, "Folders that do not load are no problem, only left out");
   check_command.add_flag("--headers", k->headers, "Read no numbers: quick, but finds no NaN");
+  add_threads_option(check_command, k->threads);
   add_examples(check_command, {"anser pool check experts", "anser pool check experts --model t5-base --headers"});
   check_command.callback([k] { check_pool(*k); });
 }

@@ -24,8 +24,11 @@ void finish_output() {
         "; make room, or write elsewhere");
 }
 
-void tell(std::string_view text) { fmt::print(stderr, "anser: {}\n", text); }
-void warn(std::string_view text) { fmt::print(stderr, "anser: warning: {}\n", text); }
+void complain(std::string_view text) {
+  [[maybe_unused]] const auto written = std::fwrite(text.data(), 1, text.size(), stderr);
+}
+void tell(std::string_view text) { complain(fmt::format("anser: {}\n", text)); }
+void warn(std::string_view text) { complain(fmt::format("anser: warning: {}\n", text)); }
 
 std::string grouped(std::uint64_t n) {
   std::string digits = std::to_string(n);
@@ -87,7 +90,7 @@ Progress::Progress(std::string what, std::size_t total)
     : what_(std::move(what)), total_(total), terminal_(isatty(2) == 1), start_(Clock::now()), last_(start_) {}
 
 Progress::~Progress() {
-  if (drawn_ && terminal_) fmt::print(stderr, "\r\033[K");
+  if (drawn_ && terminal_) complain("\r\033[K");
 }
 
 void Progress::advance(std::size_t n) {
@@ -109,7 +112,7 @@ void Progress::draw() {
     return;
   }
   const std::size_t full = total_ ? 24 * std::min(done_, total_) / total_ : 24;
-  fmt::print(stderr, "\r\033[K{} [{}{}] {}", what_, std::string(full, '#'), std::string(24 - full, ' '), numbers);
+  complain(fmt::format("\r\033[K{} [{}{}] {}", what_, std::string(full, '#'), std::string(24 - full, ' '), numbers));
   std::fflush(stderr);
   drawn_ = true;
 }

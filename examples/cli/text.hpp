@@ -13,6 +13,8 @@ void print(std::string_view text);
 void finish_output();
 /// One line on stderr.
 void warn(std::string_view text);
+/// To stderr as it is; that stderr takes nothing is no reason to fail.
+void complain(std::string_view text);
 void tell(std::string_view text);
 
 /// 1234567 -> "1,234,567"

@@ -2,6 +2,7 @@
 #include "program.hpp"
 
 using namespace program;
+using anser::Safetensors;
 
 BOOST_AUTO_TEST_CASE(inspect_knows_what_it_sees) {
   const auto says = [](const std::string& arguments, const std::string& words) {
@@ -39,6 +40,28 @@ BOOST_AUTO_TEST_CASE(pools_are_listed_and_checked) {
   run_badly("pool check " + pool + " --model " + golden("v1_1"), 1, "8 problems, listed on stdout");
   run_badly("pool list absent", 1, "absent");
   run_badly("pool list " + pool + "/dates", 1, "is itself an expert");
+}
+
+BOOST_AUTO_TEST_CASE(numbers_that_are_not_finite_are_never_written) {
+  fs::copy(demo() / "model", scratch() / "unfinite", fs::copy_options::recursive);
+  auto weights = read(scratch() / "unfinite/model.safetensors");
+  for (std::size_t i = weights.size() / 2 / 4 * 4; i + 4 <= weights.size(); i += 4)
+    weights.replace(i, 4, std::string("\x00\x00\xc0\x7f", 4));
+  write(scratch() / "unfinite/model.safetensors", weights);
+  write(scratch() / "one.jsonl", "{\"input\": \"a\", \"target\": \"b\", \"choices\": [\"c\"]}\n");
+  const std::string pool = "--model unfinite --pool " + (demo() / "pool").string() + ' ';
+  for (const std::string output : {"t.jsonl", "t.html"}) {
+    run_badly("trace " + pool + "--input one.jsonl --output " + output, 1, "not finite");
+    BOOST_TEST(!fs::exists(scratch() / output));
+  }
+  run_badly("score --model unfinite --input one.jsonl", 1, "not finite");
+  run_badly("generate --model unfinite --input one.jsonl", 1, "not finite");
+  anser::write_safetensors(
+      (scratch() / "ids.safetensors").string(),
+      {{"input_ids", *Safetensors(golden("v1_1/golden.safetensors")).find("one.input_ids")},
+       {"decoder_input_ids", *Safetensors(golden("v1_1/golden.safetensors")).find("one.input_ids")}});
+  run_badly("forward --model unfinite --tensors ids.safetensors --output o.safetensors", 1, "not finite");
+  BOOST_TEST(!fs::exists(scratch() / "o.safetensors"));
 }
 
 BOOST_AUTO_TEST_CASE(checks_find_faults) {

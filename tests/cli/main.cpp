@@ -3,6 +3,19 @@
 
 using namespace program;
 
+BOOST_AUTO_TEST_CASE(a_stderr_that_takes_nothing_changes_no_status) {
+  const auto status = [](const std::string& arguments) {
+    return WEXITSTATUS(std::system((std::string(ANSER_PROGRAM) + ' ' + arguments).c_str()));
+  };
+  for (const std::string stream : {" 2>/dev/full", " 2>&-"}) {
+    BOOST_TEST(status("generate --model absent --prompt x" + stream) == 1);
+    BOOST_TEST(status("bogus" + stream) == 2);
+    BOOST_TEST(status(stream) == 2);
+  }
+  BOOST_TEST(status("demo --output '' 2>/dev/null") == 2);
+  BOOST_TEST(status("pool list --threads 1 absent 2>/dev/null") == 1);
+}
+
 BOOST_AUTO_TEST_CASE(help_teaches) {
   const auto all = run_well("--help");
   for (const std::string command : {"generate", "score", "forward", "trace", "pool", "inspect", "demo"}) {
