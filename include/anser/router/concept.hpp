@@ -41,6 +41,19 @@ template <class On, class B>
 concept plans = requires(const On& r, const Context<B>& cx, const Batch<B>& b) {
   { r.plan(cx, b) } -> Routing<B>;
 };
+/// Whether there is a member of that name at all, fitting or not. (Overloaded or templated ones are not seen.)
+template <class On>
+concept names_prepare = requires {
+  &On::prepare;
+};
+template <class On>
+concept names_rows = requires {
+  &On::rows;
+};
+template <class On>
+concept names_plan = requires {
+  &On::plan;
+};
 }  // namespace detail
 
 /// A router is a plain struct of options whose On<B> holds its parameters at one site and decides who is heard.
@@ -61,9 +74,20 @@ consteval bool explain_router() {
                   "router: On<B> needs static visit(self, f) naming its parameters (docs/router.md#visit)");
   else if constexpr (!detail::has_route<P, B>)
     static_assert(detail::has_route<P, B>, "router: On<B> needs route(cx, x, batch) const (docs/router.md#route)");
-  else
+  else if constexpr (!detail::routes<P, B>)
     static_assert(detail::routes<P, B>,
                   "router: route must return OutputRouting<B> or ParameterRouting<B> (docs/router.md#routing)");
+  else {
+    using On = typename P::template On<B>;
+    static_assert(detail::prepares<On> || !detail::names_prepare<On>,
+                  "router: prepare is called as prepare(const anser::Site&, std::span<const anser::Expert>) "
+                  "(docs/router.md#prepare)");
+    static_assert(detail::scores_rows<On, B> || !detail::names_rows<On>,
+                  "router: rows() const needs route(cx, const anser::Scores<B>&, batch) const beside it "
+                  "(docs/router.md#rows)");
+    static_assert(detail::plans<On, B> || !detail::names_plan<On>,
+                  "router: plan(cx, batch) const must return a routing (docs/router.md#plan)");
+  }
   return true;
 }
 
