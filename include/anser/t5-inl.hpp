@@ -7,7 +7,14 @@ ANSER_INLINE T5Config read_config(const ModelDirectory& files) {
   constexpr std::int64_t most = 1 << 24;
   const Json& json = files.config();
   auto number = [&](const char* key) { return int(json.integer(key, 1, most)); };
-  auto token = [&](const char* key, std::int64_t otherwise) { return int(json.integer(key, 0, most, otherwise)); };
+  // What generation_config.json says of tokens comes first, as in Hugging Face's generate; of several ends,
+  // config.json's.
+  const auto& generation = files.generation_config();
+  auto token = [&](const char* key, std::int64_t otherwise) {
+    const std::int64_t plain = json.integer(key, 0, most, otherwise);
+    const auto said = generation ? generation->find(key) : std::nullopt;
+    return int(said && said->kind() != Json::Kind::list ? said->integer(0, most) : plain);
+  };
   const std::string kind = json.text("model_type", "t5");
   check(kind == "t5" || kind == "mt5", json.place(), ": model_type is ", kind, "; this library runs t5 and mt5");
   T5Config c;
@@ -29,6 +36,9 @@ ANSER_INLINE T5Config read_config(const ModelDirectory& files) {
   check(feed_forward == "relu" || feed_forward == "gated-gelu" || feed_forward == "gated-gelu_new", json.place(),
         ": feed_forward_proj is ", feed_forward, "; relu (v1.0) and gated-gelu (v1.1) are known");
   c.gated = feed_forward != "relu";
+  const std::string activation = json.text("dense_act_fn", c.gated ? "gelu_new" : "relu");
+  check(activation == (c.gated ? "gelu_new" : "relu"), json.place(), ": dense_act_fn is ", activation,
+        "; with feed_forward_proj ", feed_forward, " only ", c.gated ? "gelu_new" : "relu", " is known");
   // transformers 5 writes scale_decoder_outputs; before, tying implied it.
   c.scaled_output = json.boolean("scale_decoder_outputs", json.boolean("tie_word_embeddings", true));
   c.tied = !files.find("lm_head.weight");

@@ -2,6 +2,8 @@
 
 #include <anser/cpu.hpp>
 
+#include "../real_data.hpp"
+
 namespace anser::test {
 
 BOOST_AUTO_TEST_SUITE(attach_hpp)
@@ -59,74 +61,9 @@ BOOST_AUTO_TEST_CASE(decoding_step_by_step_routes_as_decoding_at_once) {
   check_close(logits, g.values("single.logits"), 1e-4, "incremental with a pool");
 }
 
-BOOST_AUTO_TEST_CASE(lora_equals_peft) {
-  for (const auto& entry : std::filesystem::directory_iterator(golden("lora"))) {
-    const std::string name = "lora/" + entry.path().filename().string();
-    const std::vector<Expert> one{load_expert(golden(name))};
-    const auto model = golden_pool<B>(read_json(golden(name + "/golden.json")).text("base"), one, Uniform{}, true);
-    const Golden g(name + "/golden.safetensors");
-    const Context<B> cx{model->device()};
-    for (const std::string set : {"single", "padded"}) {
-      auto session = model->encode(cx, g.tokens(set, "input_ids"));
-      check_close(doubles(model->decode(cx, session, g.tokens(set, "decoder_input_ids"), false).host()),
-                  g.values(set + ".logits"), 1e-4, name + ' ' + set);
-    }
-  }
-}
-
-/// Calls f(name, tensor) for every parameter of every site.
-void walk_experts(T5Model<B>& model, const std::function<void(const std::string&, const std::string&, Real<B>&)>& f) {
-  model.each_site([&](const Site& site, std::unique_ptr<SiteExperts<B>>& place) {
-    if (place) place->visit([&](const std::string& name, Real<B>& t) { f(site.name, name, t); });
-  });
-}
-
-BOOST_AUTO_TEST_CASE(gradients_of_lora_equal_peft) {
-  const std::vector<Expert> one{load_expert(golden("lora/all"))};
-  const Golden g("lora/all/golden.safetensors");
-  for (bool packed : {true, false}) {
-    const auto model = golden_pool<B>("v1_1", one, Uniform{}, packed);
-    walk_experts(*model, [](const std::string&, const std::string&, Real<B>& t) { t.require_grad(); });
-    Tape tape;
-    const Context<B> cx{model->device(), &tape};
-    auto session = model->encode(cx, g.tokens("padded", "input_ids"));
-    const auto loss = mean_loss(cx, *model, session, g.tokens("padded", "labels"));
-    check_close(doubles(loss.host()), g.values("padded.loss"), 1e-4, "lora loss");
-    tape.backward(loss);
-    int compared = 0;
-    walk_experts(*model, [&](const std::string& site, const std::string& name, Real<B>& t) {
-      const std::string matrix = name.substr(0, 6);  // lora_A or lora_B, then the expert's name
-      check_close(doubles(t.host_grad()), g.values("padded.grad.base_model.model." + site + '.' + matrix + ".weight"),
-                  1e-4, "d " + site + '.' + matrix);
-      ++compared;
-    });
-    BOOST_CHECK_GT(compared, 20);
-  }
-}
-
-BOOST_AUTO_TEST_CASE(gates_learn_as_in_the_transcription) {
-  const auto pool = load_pool(golden("pool/even"));
-  std::vector<Expert> one;
-  for (const auto& e : pool.experts)
-    if (e.name == read_json(golden("pool/even.sigmoid_gate.json")).text("expert")) one.push_back(e);
-  BOOST_REQUIRE_EQUAL(one.size(), 1u);
-  check_pool<B>("even", "even.sigmoid_gate", SigmoidGate{}, true, 0, 0, one);
-  const auto model = golden_pool<B>("v1_1", one, SigmoidGate{}, false);
-  const Golden g("pool/even.sigmoid_gate.safetensors");
-  Tape tape;
-  const Context<B> cx{model->device(), &tape};
-  auto session = model->encode(cx, g.tokens("padded", "input_ids"));
-  const auto loss = mean_loss(cx, *model, session, g.tokens("padded", "labels"));
-  check_close(doubles(loss.host()), g.values("padded.loss"), 1e-4, "gate loss");
-  tape.backward(loss);
-  int compared = 0;
-  walk_experts(*model, [&](const std::string& site, const std::string& name, Real<B>& t) {
-    if (name.rfind("gate.", 0) != 0) return;
-    check_close(doubles(t.host_grad()), g.values("padded.grad." + site), 1e-4, "d gate " + site);
-    ++compared;
-  });
-  BOOST_CHECK_GT(compared, 20);
-}
+BOOST_AUTO_TEST_CASE(lora_equals_peft) { check_lora<B>(); }
+BOOST_AUTO_TEST_CASE(gradients_of_lora_equal_peft) { check_lora_gradients<B>(); }
+BOOST_AUTO_TEST_CASE(gates_learn_as_in_the_transcription) { check_gate_gradients<B>(); }
 
 BOOST_AUTO_TEST_CASE(experts_are_read_when_they_are_used) {
   auto experts = load_pool(golden("pool/even")).experts;
@@ -164,12 +101,8 @@ BOOST_AUTO_TEST_CASE(experts_are_read_when_they_are_used) {
   BOOST_CHECK_EQUAL(read, 2 * int(trace.size()));  // one token, one expert a site: its A and its B
 }
 
-BOOST_AUTO_TEST_CASE(real_adapters_load_and_run) {
-  const std::string directory = std::string(ANSER_SHARED_DATA) + "/adapters/t5-small-lora-cnndm";
-  if (!std::filesystem::exists(directory)) {
-    BOOST_TEST_MESSAGE("skipped: the real adapters are not on this machine");
-    return;
-  }
+BOOST_AUTO_TEST_CASE(real_adapters_load_and_run, *with_real_data("adapters/t5-small-lora-cnndm")) {
+  const std::string directory = real_data("adapters/t5-small-lora-cnndm");
   T5Config small;  // t5-small's numbers are the defaults
   T5Model<B> model(device<B>(), small);
   walk(model, [](const std::string& name, auto& t) {

@@ -70,4 +70,78 @@ std::pair<int, int> check_pool(const std::string& pool, const std::string& file,
   return {agree, rows};
 }
 
+/// Adapters that PEFT saved, against what PEFT computed with them.
+template <Backend B>
+void check_lora() {
+  for (const auto& entry : std::filesystem::directory_iterator(golden("lora"))) {
+    const std::string name = "lora/" + entry.path().filename().string();
+    const std::vector<Expert> one{load_expert(golden(name))};
+    const auto model = golden_pool<B>(read_json(golden(name + "/golden.json")).text("base"), one, Uniform{}, true);
+    const Golden g(name + "/golden.safetensors");
+    const Context<B> cx{model->device()};
+    for (const std::string set : {"single", "padded"}) {
+      auto session = model->encode(cx, g.tokens(set, "input_ids"));
+      check_close(doubles(model->decode(cx, session, g.tokens(set, "decoder_input_ids"), false).host()),
+                  g.values(set + ".logits"), 1e-4, name + ' ' + set);
+    }
+  }
+}
+
+/// Calls f(name, tensor) for every parameter of every site.
+template <Backend B>
+void walk_experts(T5Model<B>& model, const std::function<void(const std::string&, const std::string&, Real<B>&)>& f) {
+  model.each_site([&](const Site& site, std::unique_ptr<SiteExperts<B>>& place) {
+    if (place) place->visit([&](const std::string& name, Real<B>& t) { f(site.name, name, t); });
+  });
+}
+
+template <Backend B>
+void check_lora_gradients() {
+  const std::vector<Expert> one{load_expert(golden("lora/all"))};
+  const Golden g("lora/all/golden.safetensors");
+  for (bool packed : {true, false}) {
+    const auto model = golden_pool<B>("v1_1", one, Uniform{}, packed);
+    walk_experts<B>(*model, [](const std::string&, const std::string&, Real<B>& t) { t.require_grad(); });
+    Tape tape;
+    const Context<B> cx{model->device(), &tape};
+    auto session = model->encode(cx, g.tokens("padded", "input_ids"));
+    const auto loss = mean_loss(cx, *model, session, g.tokens("padded", "labels"));
+    check_close(doubles(loss.host()), g.values("padded.loss"), 1e-4, "lora loss");
+    tape.backward<B>(loss);
+    int compared = 0;
+    walk_experts<B>(*model, [&](const std::string& site, const std::string& name, Real<B>& t) {
+      const std::string matrix = name.substr(0, 6);  // lora_A or lora_B, then the expert's name
+      check_close(doubles(t.host_grad()), g.values("padded.grad.base_model.model." + site + '.' + matrix + ".weight"),
+                  1e-4, "d " + site + '.' + matrix);
+      ++compared;
+    });
+    BOOST_CHECK_GT(compared, 20);
+  }
+}
+
+template <Backend B>
+void check_gate_gradients() {
+  const auto pool = load_pool(golden("pool/even"));
+  std::vector<Expert> one;
+  for (const auto& e : pool.experts)
+    if (e.name == read_json(golden("pool/even.sigmoid_gate.json")).text("expert")) one.push_back(e);
+  BOOST_REQUIRE_EQUAL(one.size(), 1u);
+  check_pool<B>("even", "even.sigmoid_gate", SigmoidGate{}, true, 0, 0, one);
+  const auto model = golden_pool<B>("v1_1", one, SigmoidGate{}, false);
+  const Golden g("pool/even.sigmoid_gate.safetensors");
+  Tape tape;
+  const Context<B> cx{model->device(), &tape};
+  auto session = model->encode(cx, g.tokens("padded", "input_ids"));
+  const auto loss = mean_loss(cx, *model, session, g.tokens("padded", "labels"));
+  check_close(doubles(loss.host()), g.values("padded.loss"), 1e-4, "gate loss");
+  tape.backward<B>(loss);
+  int compared = 0;
+  walk_experts<B>(*model, [&](const std::string& site, const std::string& name, Real<B>& t) {
+    if (name.rfind("gate.", 0) != 0) return;
+    check_close(doubles(t.host_grad()), g.values("padded.grad." + site), 1e-4, "d gate " + site);
+    ++compared;
+  });
+  BOOST_CHECK_GT(compared, 20);
+}
+
 }  // namespace anser::test

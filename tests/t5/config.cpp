@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_CASE(numbers_that_no_t5_has_are_named) {
 /// A golden model's directory with its config.json changed: the first `from` becomes `to`.
 class Changed {
  public:
-  Changed(const std::string& from, const std::string& to)
+  Changed(const std::string& from, const std::string& to, const std::string& generation = "")
       : path_(std::filesystem::temp_directory_path() / ("anser_config_" + std::to_string(getpid()))) {
     std::filesystem::create_directories(path_);
     std::ifstream in(golden("v1_1/config.json"));
@@ -45,6 +45,7 @@ class Changed {
     const std::size_t at = text.find(from);
     BOOST_TEST_REQUIRE(at != text.npos, from << " is not in config.json");
     std::ofstream(path_ / "config.json") << text.replace(at, from.size(), to);
+    if (!generation.empty()) std::ofstream(path_ / "generation_config.json") << generation;
     std::filesystem::copy_file(golden("v1_1/model.safetensors"), path_ / "model.safetensors",
                                std::filesystem::copy_options::overwrite_existing);
   }
@@ -62,10 +63,23 @@ BOOST_AUTO_TEST_CASE(files_that_are_no_t5_are_named) {
   };
   broken("\"gated-gelu\"", "\"gated-silu\"", "feed_forward_proj is gated-silu; relu (v1.0) and gated-gelu");
   broken("\"model_type\": \"t5\"", "\"model_type\": \"bart\"", "model_type is bart; this library runs t5 and mt5");
+  broken("\"gelu_new\"", "\"silu\"", "dense_act_fn is silu; with feed_forward_proj gated-gelu only gelu_new");
   broken("\"d_model\": ", "\"d_model\": -", "d_model");
   broken("\"num_layers\": ", "\"layers\": ", "num_layers");
   broken("\"d_ff\": ", "\"d_ff\": 0.5, \"x\": ", "d_ff");
   broken("\"vocab_size\": ", "\"vocab_size\": true, \"x\": ", "vocab_size");
+}
+
+BOOST_AUTO_TEST_CASE(tokens_of_the_generation_config_come_first) {
+  const auto start = [](const std::string& generation) {
+    return Changed("\"d_ff\": ", "\"d_ff\": ", generation).read();
+  };
+  BOOST_TEST(start("").start == 0);
+  BOOST_TEST(start("{\"decoder_start_token_id\": 7, \"eos_token_id\": 5}").start == 7);
+  BOOST_TEST(start("{\"eos_token_id\": 5}").eos == 5);
+  BOOST_TEST(start("{\"eos_token_id\": [5, 6], \"pad_token_id\": null}").eos == 1);
+  BOOST_CHECK_EXCEPTION(start("{\"eos_token_id\": -5}"), Error, says("generation_config.json: eos_token_id"));
+  BOOST_CHECK_EXCEPTION(start("{\"eos_token_id\": 5000}"), Error, says("eos"));
 }
 
 BOOST_AUTO_TEST_CASE(variants_are_told_apart) {

@@ -43,4 +43,30 @@ int check_generations(const T5Model<B>& model, const std::string& json, const Go
   return compared;
 }
 
+/// Choices scored one example at a time, and in a batch of unequal numbers of choices.
+template <Backend B>
+void check_choices() {
+  const auto model = golden_model<B>("v1_1");
+  model->pack();
+  const Context<B> cx{model->device()};
+  std::vector<std::vector<std::int32_t>> inputs;
+  std::vector<std::vector<std::vector<std::int32_t>>> choices;
+  std::vector<std::vector<double>> wanted;
+  for (const auto& c : read_json(golden("v1_1/golden.json")).at("choices").items()) {
+    inputs.emplace_back();
+    for (const auto& id : c.at("input_ids").items()) inputs.back().push_back(std::int32_t(id.integer(0, 1 << 20)));
+    choices.push_back(ids_of(c.at("choices")));
+    wanted.emplace_back();
+    for (const auto& s : c.at("scores").items()) wanted.back().push_back(s.real());
+    // one example alone
+    check_close(score_choices(*model, cx, Tokens::pad({inputs.back()}, 0), {choices.back()})[0], wanted.back(), 1e-4,
+                "choices");
+  }
+  BOOST_REQUIRE_GE(inputs.size(), 3u);
+  choices[1].pop_back();  // a batch of unequal numbers of choices
+  wanted[1].pop_back();
+  const auto got = score_choices(*model, cx, Tokens::pad(inputs, 0), choices);
+  for (std::size_t b = 0; b < got.size(); ++b) check_close(got[b], wanted[b], 1e-4, "choices in a batch");
+}
+
 }  // namespace anser::test

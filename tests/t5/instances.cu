@@ -47,6 +47,13 @@ BOOST_AUTO_TEST_CASE(pools_equal_the_transcription) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(lora_and_its_gradients_equal_peft) {
+  check_lora<Cuda<float>>();
+  check_lora_gradients<Cuda<float>>();
+}
+BOOST_AUTO_TEST_CASE(gates_learn_as_in_the_transcription) { check_gate_gradients<Cuda<float>>(); }
+BOOST_AUTO_TEST_CASE(choices_equal_hugging_face) { check_choices<Cuda<float>>(); }
+
 BOOST_AUTO_TEST_CASE(pools_in_bf16_are_near) {
   check_pool<Cuda<bf16>>("even", "even.uniform", Uniform{}, true, 1e-2, 0);
 }

@@ -8,28 +8,22 @@ BOOST_AUTO_TEST_SUITE(score_hpp)
 
 using B = Cpu<float>;
 
-BOOST_AUTO_TEST_CASE(choices_equal_hugging_face) {
+BOOST_AUTO_TEST_CASE(choices_equal_hugging_face) { check_choices<B>(); }
+
+BOOST_AUTO_TEST_CASE(many_long_choices_are_scored_in_parts) {
   const auto model = golden_model<B>("v1_1");
-  model->pack();
   const Context<B> cx{model->device()};
-  std::vector<std::vector<std::int32_t>> inputs;
-  std::vector<std::vector<std::vector<std::int32_t>>> choices;
-  std::vector<std::vector<double>> wanted;
-  for (const auto& c : read_json(golden("v1_1/golden.json")).at("choices").items()) {
-    inputs.emplace_back();
-    for (const auto& id : c.at("input_ids").items()) inputs.back().push_back(std::int32_t(id.integer(0, 1 << 20)));
-    choices.push_back(ids_of(c.at("choices")));
-    wanted.emplace_back();
-    for (const auto& s : c.at("scores").items()) wanted.back().push_back(s.real());
-    // one example alone
-    check_close(score_choices(*model, cx, Tokens::pad({inputs.back()}, 0), {choices.back()})[0], wanted.back(), 1e-4,
-                "choices");
-  }
-  BOOST_REQUIRE_GE(inputs.size(), 3u);
-  choices[1].pop_back();  // a batch of unequal numbers of choices
-  wanted[1].pop_back();
-  const auto got = score_choices(*model, cx, Tokens::pad(inputs, 0), choices);
-  for (std::size_t b = 0; b < got.size(); ++b) check_close(got[b], wanted[b], 1e-4, "choices in a batch");
+  const auto inputs = Tokens::pad({{5, 6, 1}, {7, 1}}, 0);
+  std::vector<std::vector<std::vector<std::int32_t>>> choices(2);
+  for (std::size_t i = 0; i < 90; ++i)
+    choices[0].push_back(std::vector<std::int32_t>(1 + i % 60, std::int32_t(2 + i)));  // more than 4,096 tokens
+  choices[1] = {{9, 1}, {11, 4, 1}};
+  const auto together = score_choices(*model, cx, inputs, choices);
+  for (const std::size_t i : {0, 37, 59, 89})
+    check_close({together[0][i]}, score_choices(*model, cx, Tokens::pad({{5, 6, 1}}, 0), {{choices[0][i]}})[0], 1e-5,
+                "a choice among many");
+  check_close(together[1], score_choices(*model, cx, Tokens::pad({{7, 1}}, 0), {choices[1]})[0], 1e-5,
+              "the short list");
 }
 
 BOOST_AUTO_TEST_CASE(targets_shift_behind_the_start) {

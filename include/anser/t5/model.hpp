@@ -179,7 +179,7 @@ Session<B> T5Model<B>::encode(const Context<B>& cx, const Tokens& input, Batch<B
   s.source.encoded = cast<typename B::real>(cx, s.states);
   const_cast<T5Model*>(this)->each_site([&](const Site& site, const std::unique_ptr<SiteExperts<B>>& experts) {
     s.plans.resize(std::size_t(site.index) + 1);
-    if (experts) s.plans.back() = experts->plan(cx, s.source);
+    if (experts && site.stack == Stack::decoder) s.plans.back() = experts->plan(cx, s.source);
   });
   s.source.plans = &s.plans;
   s.layers.resize(decoder_.blocks().size());
@@ -206,8 +206,9 @@ Real<B> T5Model<B>::decode(const Context<B>& cx, Session<B>& s, const Tokens& ta
   const auto out = decoder_.forward(cx, shared_.forward(cx, ids), batch, &s.source, &s.layers, cached, hidden);
   if (cached) s.length += target.tokens;
   if (states) *states = out;
-  const auto logits = head_.forward(cx, out, batch)[0];
-  return config_.scaled_output ? scale(cx, logits, 1 / std::sqrt(double(config_.d_model))) : logits;
+  const double scaled = config_.scaled_output ? 1 / std::sqrt(double(config_.d_model)) : 1;
+  const auto read = scaled == 1 ? out : map<typename B::element>(cx, out, function::Scale{scaled});
+  return head_.forward(cx, read, batch)[0];
 }
 
 template <Backend B>

@@ -51,40 +51,49 @@ Real<B> mean_loss(const Context<B>& cx, const T5Model<B>& model, Session<B>& ses
 }
 
 /// Rank classification: per choice the mean log-likelihood over its tokens, eos included. `choices[b]` are the target
-/// ids (with eos) of example b; all read from one encoding of the inputs.
+/// ids (with eos) of example b; all read from one encoding of the inputs, some thousands of tokens at a time.
 template <Backend B>
 std::vector<std::vector<double>> score_choices(const T5Model<B>& model, const Context<B>& cx, const Tokens& inputs,
                                                const std::vector<std::vector<std::vector<std::int32_t>>>& choices,
                                                const Batch<B>& batch = {}) {
   check(int(choices.size()) == inputs.examples, "score: choices for ", choices.size(), " of ", inputs.examples,
         " examples");
-  std::size_t most = 0, longest = 0;
+  std::size_t most = 0;
   for (const auto& of : choices) {
     check(!of.empty(), "score: an example without choices");
+    for (const auto& c : of) check(!c.empty(), "score: an empty choice");
     most = std::max(most, of.size());
-    for (const auto& c : of) {
-      check(!c.empty(), "score: an empty choice");
-      longest = std::max(longest, c.size());
-    }
   }
-  Tokens labels{int(most) * inputs.examples, int(longest), {}, {}};
-  labels.ids.assign(std::size_t(labels.examples) * longest, -100);
-  for (std::size_t b = 0; b < choices.size(); ++b)
-    for (std::size_t i = 0; i < choices[b].size(); ++i)
-      std::copy(choices[b][i].begin(), choices[b][i].end(),
-                labels.ids.begin() + std::ptrdiff_t((b * most + i) * longest));
   auto session = model.encode(cx, inputs, batch);
-  const auto loss = token_losses(cx, model, session, labels).host();
   std::vector<std::vector<double>> scores(choices.size());
-  for (std::size_t b = 0; b < choices.size(); ++b)
-    for (std::size_t i = 0; i < choices[b].size(); ++i) {
-      double total = 0;
-      for (std::size_t j = 0; j < choices[b][i].size(); ++j) total -= double(loss[(b * most + i) * longest + j]);
-      check(std::isfinite(total),
-            "score: a log-likelihood is not finite; a weight or an expert holds NaN or overflows "
-            "(`anser inspect --values` and `anser pool check` find it)");
-      scores[b].push_back(total / double(choices[b][i].size()));
+  constexpr std::size_t rows_at_once = 4096;  // logits of a row are a vocabulary wide
+  for (std::size_t first = 0; first < most;) {
+    std::size_t longest = 0, n = 0;  // choices [first, first + n) of every example
+    for (; first + n < most; ++n) {
+      std::size_t wider = longest;
+      for (const auto& of : choices)
+        if (first + n < of.size()) wider = std::max(wider, of[first + n].size());
+      if (n > 0 && (n + 1) * wider * choices.size() > rows_at_once) break;
+      longest = wider;
     }
+    Tokens labels{int(n) * inputs.examples, int(longest), {}, {}};
+    labels.ids.assign(std::size_t(labels.examples) * longest, -100);
+    const auto row = [&](std::size_t b, std::size_t i) { return (b * n + i - first) * longest; };
+    for (std::size_t b = 0; b < choices.size(); ++b)
+      for (std::size_t i = first; i < std::min(first + n, choices[b].size()); ++i)
+        std::copy(choices[b][i].begin(), choices[b][i].end(), labels.ids.begin() + std::ptrdiff_t(row(b, i)));
+    const auto loss = token_losses(cx, model, session, labels).host();
+    for (std::size_t b = 0; b < choices.size(); ++b)
+      for (std::size_t i = first; i < std::min(first + n, choices[b].size()); ++i) {
+        double total = 0;
+        for (std::size_t j = 0; j < choices[b][i].size(); ++j) total -= double(loss[row(b, i) + j]);
+        check(std::isfinite(total),
+              "score: a log-likelihood is not finite; a weight or an expert holds NaN or overflows "
+              "(`anser inspect --values` and `anser pool check` find it)");
+        scores[b].push_back(total / double(choices[b][i].size()));
+      }
+    first += n;
+  }
   return scores;
 }
 
