@@ -156,6 +156,34 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(packed_weights_of_several_matrices, T, Types) {
     }
 }
 
+/// Where the machine has no products of bf16, weights are widened once, when they are packed.
+BOOST_AUTO_TEST_CASE(packed_bf16_without_native_products) {
+  Cpu<bf16> device;
+  for (const auto& rows : {std::vector<int>{5}, {64, 0, 200}, {63, 65, 128, 17}})
+    for (const int k : {1, 17, 100}) {
+      int n = 0;
+      for (int r : rows) n += r;
+      std::vector<Numbers<bf16>> parts;
+      std::vector<Matrix<const bf16>> blocks;
+      for (int r : rows) parts.emplace_back(r, k, int(parts.size()), 3);
+      for (const auto& p : parts) blocks.push_back(p.matrix());
+      const auto packed = cpu::pack_widened(blocks, rows, k);
+      for (const int m : {1, 9, 33}) {
+        const Numbers<bf16> x(m, k, 50, 2);
+        Numbers<float> y(m, n, 51, 5);
+        const auto before = y.data;
+        device.gemm(packed, x.matrix(), m, y.matrix());
+        int column = 0;
+        for (std::size_t p = 0; p < parts.size(); column += rows[p], ++p) {
+          const Gemm<bf16, float> g{
+              x.matrix(), parts[p].matrix(), {y.data.data() + column, y.stride}, m, rows[p], k, false, true, 1, 0, {},
+              {}};
+          BOOST_TEST(reference::difference(g, before) < reference::tolerance<float>(k));
+        }
+      }
+    }
+}
+
 /// The cache of primitives is bounded, and rows of any number share one copy of the weights.
 BOOST_AUTO_TEST_CASE_TEMPLATE(many_row_counts, T, Types) {
   using R = accumulator<T>;

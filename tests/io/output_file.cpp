@@ -45,6 +45,16 @@ BOOST_AUTO_TEST_CASE(without_commit_the_old_file_stays) {
   BOOST_TEST(io_test::read(path) == "newer");
 }
 
+BOOST_AUTO_TEST_CASE(who_may_read_stays) {
+  namespace fs = std::filesystem;
+  const io_test::Folder folder;
+  const std::string path = folder.write("a", "old");
+  const auto secret = fs::perms::owner_read | fs::perms::owner_write;
+  fs::permissions(path, secret);
+  anser::write_file(path, "new");
+  BOOST_TEST((fs::status(path).permissions() == secret));
+}
+
 BOOST_AUTO_TEST_CASE(a_link_stays_a_link) {
   const io_test::Folder folder;
   const std::string path = folder.write("a", "old");

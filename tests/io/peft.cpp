@@ -2,6 +2,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cstring>
 
+#include "../real_data.hpp"
 #include "temporary.hpp"
 
 namespace {
@@ -199,10 +200,7 @@ BOOST_AUTO_TEST_CASE(records_are_written_and_read) {
 // Saved by PEFT itself; what it computes with them is compared in the tests of the module.
 BOOST_AUTO_TEST_CASE(directories_that_peft_saved) {
   const std::string golden = std::string(ANSER_TEST_GOLDEN_DIR) + "/lora";
-  if (!std::filesystem::is_directory(golden)) {
-    BOOST_TEST_MESSAGE("skipped: tests/golden/lora is missing; make it with tests/golden/make.py");
-    return;
-  }
+  BOOST_TEST_REQUIRE(std::filesystem::is_directory(golden), golden << " is missing; make it: tests/golden/make.py");
   for (const auto& entry : std::filesystem::directory_iterator(golden)) {
     if (!anser::has_file(entry.path().string() + "/adapter_config.json")) continue;
     std::vector<std::string> warnings;
@@ -213,12 +211,8 @@ BOOST_AUTO_TEST_CASE(directories_that_peft_saved) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(real_checkpoints) {
-  const std::string real = std::string(ANSER_SHARED_DATA) + "/adapters/t5-small-lora-cnndm";
-  if (!std::filesystem::is_directory(real)) {
-    BOOST_TEST_MESSAGE("skipped: ANSER_SHARED_DATA has no adapters/t5-small-lora-cnndm");
-    return;
-  }
+BOOST_AUTO_TEST_CASE(real_checkpoints, *anser::test::with_real_data("adapters/t5-small-lora-cnndm")) {
+  const std::string real = anser::test::real_data("adapters/t5-small-lora-cnndm");
   for (const char* name : {"checkpoint-4000", "checkpoint-4487"}) {
     std::vector<std::string> warnings;
     const anser::Expert e = anser::load_expert(real + '/' + name, &warnings);

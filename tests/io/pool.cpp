@@ -60,6 +60,13 @@ BOOST_AUTO_TEST_CASE(all_broken_folders_are_named_at_once_or_skipped) {
   CHECK_SAYS(anser::load_pool(folder.path(), options), "none of the 2 experts loads");
 }
 
+BOOST_AUTO_TEST_CASE(a_link_that_leads_nowhere_is_named) {
+  const Folder folder;
+  write_expert(folder, "a");
+  std::filesystem::create_symlink("absent", folder.path("b"));
+  CHECK_SAYS(anser::load_pool(folder.path()), "b");
+}
+
 BOOST_AUTO_TEST_CASE(mixed_kinds_are_refused_by_name) {
   const Folder folder;
   write_expert(folder, "a");

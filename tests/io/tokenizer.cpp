@@ -2,8 +2,8 @@
 #include <anser/core/sha256.hpp>
 #include <anser/io/tokenizer.hpp>
 #include <boost/test/unit_test.hpp>
-#include <cstdlib>
 
+#include "../real_data.hpp"
 #include "vocabularies.hpp"
 
 using anser::Error, anser::Tokenizer, nlohmann::json, vocabularies::Folder, vocabularies::Small;
@@ -12,20 +12,9 @@ using Ids = std::vector<std::int32_t>;
 
 namespace {
 
-fs::path shared_data() {
-  const char* given = std::getenv("ANSER_SHARED_DATA");
-  return given ? given : ANSER_SHARED_DATA;
-}
+fs::path shared_data() { return anser::test::real_data(""); }
 
-/// Skips a case, saying so, on machines without the published vocabulary.
-boost::test_tools::assertion_result has_real_vocabulary(boost::unit_test::test_unit_id) {
-  const bool there = fs::exists(shared_data() / "vocab/spiece.model");
-  if (!there) BOOST_TEST_MESSAGE("skipped: no real vocabulary in " << shared_data().string());
-  boost::test_tools::assertion_result result(there);
-  result.message() << "the real vocabulary is not in " << shared_data().string();
-  return result;
-}
-const auto with_real_vocabulary = boost::unit_test::precondition(&has_real_vocabulary);
+const auto with_real_vocabulary = anser::test::with_real_data("vocab/spiece.model");
 
 const Tokenizer& real(const std::string& kind) {
   static const Tokenizer slow = Tokenizer::load(shared_data() / "vocab/spiece.model");

@@ -202,9 +202,11 @@ ANSER_INLINE void multiply(const Gemm<bf16, float>& g) {
 
 namespace detail {
 
-/// The one copy of packed weights of bf16: oneDNN's blocked layout where products run as such, or plain rows.
+/// The one copy of packed weights of bf16: oneDNN's blocked layout or plain rows where products of bf16 run as such,
+/// panels of float elsewhere.
 struct PackedBf16 {
   Pages<bf16> data;
+  std::unique_ptr<const Panels<float>> wide;
 #if defined(ANSER_HAS_ONEDNN)
   std::optional<onednn::Layout> blocked;
 #endif
@@ -215,7 +217,7 @@ inline std::shared_ptr<const void> pack_bf16(std::span<const Matrix<const bf16>>
                                              int n, int k) {
   auto packed = std::make_shared<PackedBf16>();
 #if defined(ANSER_HAS_ONEDNN)
-  if (double(n) * k >= 4096 && native_bf16()) {
+  if (double(n) * k >= 4096) {
     packed->blocked = onednn::blocked_layout<bf16>(n, k);
     if (packed->blocked) {
       packed->allocate(packed->blocked->get_size());
@@ -231,8 +233,14 @@ inline std::shared_ptr<const void> pack_bf16(std::span<const Matrix<const bf16>>
   return packed;
 }
 
+inline void multiply_as_it_lies(const Gemm<float, float>& g) { multiply_one(g, g.a.data, g.b.data, g.c.data); }
+
 inline void multiply_bf16(const CpuWeights& w, Matrix<const bf16> x, int m, Matrix<float> y) {
   const auto& packed = *static_cast<const PackedBf16*>(w.state.get());
+  if (packed.wide) {
+    const auto wide = widen(x, m, w.k);
+    return packed.wide->multiply({wide.data(), w.k}, m, y, multiply_as_it_lies);
+  }
 #if defined(ANSER_HAS_ONEDNN)
   if (packed.blocked) return onednn::multiply<bf16>(*packed.blocked, packed.data.get(), w.n, w.k, x, m, y);
 #endif
@@ -241,8 +249,24 @@ inline void multiply_bf16(const CpuWeights& w, Matrix<const bf16> x, int m, Matr
 
 }  // namespace detail
 
+ANSER_INLINE CpuWeights pack_widened(std::span<const Matrix<const bf16>> blocks, std::span<const int> rows, int k) {
+  int n = 0;
+  std::vector<std::vector<float>> wide;
+  std::vector<Matrix<const float>> parts;
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    n += rows[i];
+    wide.push_back(detail::widen(blocks[i], rows[i], k));
+    parts.push_back({wide.back().data(), k});
+  }
+  auto packed = std::make_shared<detail::PackedBf16>();
+  packed->wide = std::make_unique<const Panels<float>>(parts, rows, n, k);
+  return {n, k, packed};
+}
+
 template <class T>
 CpuWeights pack(std::span<const Matrix<const T>> blocks, std::span<const int> rows, int k) {
+  if constexpr (std::is_same_v<T, bf16>)
+    if (!native_bf16()) return pack_widened(blocks, rows, k);
   int n = 0;
   for (int r : rows) n += r;
   if constexpr (std::is_same_v<T, bf16>)

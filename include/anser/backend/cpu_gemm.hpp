@@ -35,6 +35,8 @@ void multiply(const Gemm<bf16, float>&);
 /// W [sum of rows, k] from matrices of k columns, one below the other.
 template <class T>
 CpuWeights pack(std::span<const Matrix<const T>> blocks, std::span<const int> rows, int k);
+/// The same where products of bf16 do not run as such: widened to float, once (pack does so itself).
+CpuWeights pack_widened(std::span<const Matrix<const bf16>> blocks, std::span<const int> rows, int k);
 /// y [m, n] = x [m, k] Wᵀ
 template <class T>
 void multiply(const CpuWeights&, Matrix<const T> x, int m, Matrix<accumulator<T>> y);

@@ -53,6 +53,12 @@ class RoutedLowRank {
     if (shares_.empty()) return;
     static thread_local simd::Scratch<T> memory;
     h_ = memory.get(std::size_t(g_.begin[g_.experts]) * std::size_t(h_stride_));
+    run_shares();
+    memory.trim(std::size_t(1) << 23);  // dense routing over a large pool needs much, and then not again
+  }
+
+ private:
+  void run_shares() {
 #if defined(_OPENMP)
     if (parallel_ && thread_count() > 1) {
       Rescue rescue;
@@ -71,7 +77,6 @@ class RoutedLowRank {
     up(0, g_.out);
   }
 
- private:
   /// Slots [begin, end) of the order, all of one expert.
   struct Share {
     int expert, begin, end;

@@ -36,7 +36,8 @@ class Panels {
       const int begin = unit % panels * width_, cols = std::min(width_, n_ - begin);
       const T* panel = data_.get() + std::ptrdiff_t(begin) * k_;
       if (few) return multiply_few(x, m, panel, {y.data + begin, y.stride}, cols);
-      const int part = unit / panels, top = m * part / parts, bottom = m * (part + 1) / parts;
+      const std::ptrdiff_t part = unit / panels;
+      const int top = int(m * part / parts), bottom = int(m * (part + 1) / parts);
       general(Gemm<T, T>{{x[top], x.stride},
                          {panel, stride(begin)},
                          {y[top] + begin, y.stride},

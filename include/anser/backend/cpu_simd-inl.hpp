@@ -128,6 +128,12 @@ class Scratch {
     }
     return data_.get();
   }
+  /// Keep no more than `most` until the next time.
+  void trim(std::size_t most) {
+    if (size_ <= most) return;
+    data_.reset();
+    size_ = 0;
+  }
 
  private:
   Pages<T> data_;

@@ -121,13 +121,13 @@ inline void Device::give_back() noexcept {
 
 inline void Device::upload(void* to, const void* from, std::size_t bytes) {
   if (bytes == 0) return;
+  make_current();
   if (bytes > staging_bytes / 4) {
     expect(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_), "copying to the device");
     return synchronise();
   }
   const std::lock_guard lock(staging_mutex_);
   if (!staging_) {
-    make_current();
     void* pinned = nullptr;
     expect(cudaMallocHost(&pinned, staging_bytes), "taking pinned memory of the host");
     staging_ = static_cast<std::byte*>(pinned);
@@ -144,25 +144,30 @@ inline void Device::upload(void* to, const void* from, std::size_t bytes) {
 
 inline void Device::download(void* to, const void* from, std::size_t bytes) {
   if (bytes == 0) return;
+  make_current();
   expect(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_), "copying from the device");
   synchronise();
 }
 
 inline void Device::copy(void* to, const void* from, std::size_t bytes) {
   if (bytes == 0) return;
+  make_current();
   expect(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_), "copying on the device");
 }
 
 inline void Device::copy_rows(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch,
                               std::size_t width, int rows) {
   if (width == 0 || rows == 0) return;
+  make_current();
   expect(cudaMemcpy2DAsync(to, to_pitch, from, rows == 1 ? width : from_pitch, width, std::size_t(rows),
                            cudaMemcpyDeviceToDevice, stream_),
          "copying rows on the device");
 }
 
 inline void Device::zero(void* p, std::size_t bytes) {
-  if (bytes > 0) expect(cudaMemsetAsync(p, 0, bytes, stream_), "clearing device memory");
+  if (bytes == 0) return;
+  make_current();
+  expect(cudaMemsetAsync(p, 0, bytes, stream_), "clearing device memory");
 }
 
 template <class T>

@@ -68,7 +68,12 @@ ANSER_INLINE OutputFile::OutputFile(std::string path) : path_(std::move(path)), 
     temporary_.clear();
     give_up("cannot be written", error);
   }
-  if (!temporary_.empty()) detail::replace_unfinished(nullptr, temporary_.c_str());
+  if (!temporary_.empty()) {
+    detail::replace_unfinished(nullptr, temporary_.c_str());
+    struct stat older;  // who may read what is replaced may read what replaces it, and nobody else
+    if (::stat(target_.c_str(), &older) == 0 && ::fchmod(file_, older.st_mode & 07777) != 0)
+      give_up("cannot take the older file's permissions", errno);
+  }
   buffer_.reserve(detail::output_buffer);
 }
 

@@ -9,7 +9,7 @@
 namespace anser {
 
 namespace detail {
-/// Names of the folders in a pool that are not hidden, bytewise.
+/// Names of the folders in a pool that are not hidden, bytewise; of links that lead nowhere too, which do not load.
 inline std::vector<std::string> pool_folders(const std::string& directory) {
   namespace fs = std::filesystem;
   check_directory(directory, "a pool");
@@ -20,7 +20,9 @@ inline std::vector<std::string> pool_folders(const std::string& directory) {
     for (const auto& entry : fs::directory_iterator(directory)) {
       const std::string name = entry.path().filename().string();
       std::error_code ignored;
-      if (!name.starts_with('.') && entry.is_directory(ignored)) folders.push_back(name);
+      if (name.starts_with('.')) continue;
+      const bool dangling = entry.is_symlink(ignored) && !entry.exists(ignored);  // its expert would be missed silently
+      if (dangling || entry.is_directory(ignored)) folders.push_back(name);
     }
   } catch (const fs::filesystem_error& e) {
     fail(directory, " cannot be read: ", e.code().message());

@@ -161,12 +161,17 @@ class Tensor {
     void load() {
       memory = static_cast<T*>(device->allocate(size * sizeof(T)));
       if (!origin) return;
-      if constexpr (B::on_host) {
-        convert(*origin, memory);
-      } else {
-        std::vector<T> staging(size);
-        convert(*origin, staging.data());
-        device->upload(memory, staging.data(), size * sizeof(T));
+      try {
+        if constexpr (B::on_host) {
+          convert(*origin, memory);
+        } else {
+          std::vector<T> staging(size);
+          convert(*origin, staging.data());
+          device->upload(memory, staging.data(), size * sizeof(T));
+        }
+      } catch (...) {  // whoever asks again gets the same error, and no numbers
+        release_value();
+        throw;
       }
       if (origin->evict) origin->evict();
     }
