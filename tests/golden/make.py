@@ -20,10 +20,12 @@ def main():
         return models.make_v5()
     assert transformers.__version__.startswith("4."), "all but v5 is made with requirements.txt"
     import lora
+    import optimizers
     import pools
 
     steps = {name: lambda name=name: models.make_case(name) for name in models.CASES}
     steps |= {"formats": models.make_formats, "lora": lora.make_all, "pool": pools.make_all}
+    steps |= {"optimizers": optimizers.make_all}
     for name in wanted or steps:
         steps[name]()
 
