@@ -44,12 +44,13 @@ class Fit {
         const Context<B> cx{parameters_[0].value.device(), &tape};
         const Real<B> l = loss(cx, i);
         const double value = double(l.host().at(0));
-        check(std::isfinite(value), "the loss of step ", report.step, " is ", value, blame());
+        // blame() reads all that learns: only once something is wrong
+        if (!std::isfinite(value)) fail("the loss of step ", report.step, " is ", value, blame());
         report.loss += value / accumulate;
         tape.backward<B>(l);
       }
       report.norm = gradient_norm(parameters_) / accumulate;
-      check(std::isfinite(report.norm), "the gradient of step ", report.step, " is not finite", blame());
+      if (!std::isfinite(report.norm)) fail("the gradient of step ", report.step, " is not finite", blame());
     } catch (...) {
       release_gradients(parameters_);
       throw;
