@@ -12,6 +12,7 @@ struct AttentionCase {
   bool causal = false, bias = false;
   std::vector<std::int32_t> mask = {};  // [examples, keys] or empty
   int key_rows = 0;                     // 0: keys
+  float dropout = 0;
 };
 
 inline std::vector<double> attended(const AttentionCase& c, const std::vector<double>& q, const std::vector<double>& k,
@@ -32,17 +33,22 @@ inline std::vector<double> attended(const AttentionCase& c, const std::vector<do
             score += q[at + std::size_t(l)] * k[std::size_t((b * key_rows + j) * columns + h * c.width + l)];
           total += p[std::size_t(j)] = std::exp(score);
         }
+        std::vector<double> factor(std::size_t(c.keys), 1);
+        if (c.dropout > 0)
+          DropoutMask<double>(c.dropout, c.keys, {3, 4})
+              .each(Solo{}, (b * c.heads + h) * c.queries + i, c.keys,
+                    [&](int j, double f) { factor[std::size_t(j)] = f; });
         for (int j = 0; j < c.keys && total > 0; ++j)
           for (int l = 0; l < c.width; ++l)
-            out[at + std::size_t(l)] +=
-                p[std::size_t(j)] / total * v[std::size_t((b * key_rows + j) * columns + h * c.width + l)];
+            out[at + std::size_t(l)] += factor[std::size_t(j)] * p[std::size_t(j)] / total *
+                                        v[std::size_t((b * key_rows + j) * columns + h * c.width + l)];
       }
   return out;
 }
 
 template <class D>
 AttentionView<D> view_of(const AttentionCase& c, D& on, const Real<D>& bias) {
-  AttentionView<D> view{c.examples, c.heads, c.keys, c.key_rows, bias, {}, c.causal};
+  AttentionView<D> view{c.examples, c.heads, c.keys, c.key_rows, bias, {}, c.causal, c.dropout, {3, 4}};
   if (!c.mask.empty()) view.mask = indices(on, {c.examples, c.keys}, c.mask);
   return view;
 }
@@ -61,6 +67,7 @@ inline const std::vector<AttentionCase>& attention_cases() {
       {"an example that sees nothing", 2, 2, 2, 3, 2, false, true, {0, 0, 0, 1, 1, 1}},
       {"queries before the first key", 1, 1, 4, 2, 2, true, false},
       {"a causal mask hides the rest", 1, 2, 3, 3, 2, true, false, {0, 1, 1}},
+      {"probabilities are dropped", 2, 2, 3, 11, 2, true, true, {}, 0, 0.4f},
   };
   return cases;
 }

@@ -3,6 +3,7 @@
 #include "activation.hpp"
 #include "attention.hpp"
 #include "cache.hpp"
+#include "dropout.hpp"
 #include "elementwise.hpp"
 #include "gather.hpp"
 #include "group.hpp"

@@ -96,39 +96,6 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(scales_and_totals, B, Backends) {
       each(in[0].values, [](double v) { return 1 / (1 + std::exp(-v)); }));
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(dropout_is_what_the_random_numbers_say, B, Backends) {
-  const Random random{7, 3};
-  const std::vector<Input> in{input({4, 6}, 11)};
-  std::vector<double> expected;
-  for (std::size_t i = 0; i < 24; ++i) expected.push_back(random.uniform(i) >= 0.25f ? in[0].values[i] / 0.75 : 0);
-  // Its gradient is checked too: the same draws backward.
-  check_op<B>(
-      in, [=]<class D>(const Context<D>& cx, const Inputs<D>& x) { return dropout(cx, x[0], 0.25f, random); },
-      expected);
-}
-
-BOOST_AUTO_TEST_CASE_TEMPLATE(dropout_keeps_the_mean, B, Backends) {
-  const Context<B> cx{device<B>()};
-  const int n = 100000;
-  const auto y = doubles(dropout(cx, tensor<B>(cx.device, {1, n}, std::vector<double>(n, 1.0)), 0.3f, {1, 2}).host());
-  double mean = 0;
-  int zeros = 0;
-  for (double v : y) {
-    mean += v / n;
-    zeros += v == 0;
-  }
-  BOOST_TEST(std::fabs(mean - 1) < 0.01);
-  BOOST_TEST(std::fabs(double(zeros) / n - 0.3) < 0.01);
-}
-
-BOOST_AUTO_TEST_CASE_TEMPLATE(dropout_of_nothing_is_the_same_tensor, B, Backends) {
-  const Context<B> cx{device<B>()};
-  const auto x = tensor<B>(cx.device, {2, 2}, numbers(4, 1));
-  BOOST_TEST(dropout(cx, x, 0, {}).same_storage(x));
-  BOOST_CHECK_EXCEPTION(dropout(cx, x, 1, {}), Error, says("a rate of 1 is not in [0, 1)"));
-  BOOST_CHECK_EXCEPTION(dropout(cx, x, -0.5f, {}), Error, says("dropout: a rate of -0.5"));
-}
-
 BOOST_AUTO_TEST_CASE_TEMPLATE(casts, B, Backends) {
   const Context<B> cx{device<B>()};
   const auto x = tensor<B>(cx.device, {2, 3}, {1, -2, 0.5, 1.00390625, 3, 0.125});  // the fourth is between two bf16

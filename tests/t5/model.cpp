@@ -29,6 +29,57 @@ BOOST_AUTO_TEST_CASE(incremental_decoding_equals_full_decoding) {
     for (const std::string set : {"single", "padded", "left", "long"}) check_incremental<Cpu<float>>(name, set, 1e-5);
 }
 
+/// The loss of a fixed batch while training, and where asked its gradients.
+template <Backend B>
+double training_loss(const T5Model<B>& model, std::uint64_t seed, Tape* tape = nullptr, bool training = true) {
+  const Golden g("v1_0/golden.safetensors");
+  Batch<B> batch;
+  batch.training = training;
+  batch.random = {seed, 0};
+  const Context<B> cx{model.device(), tape};
+  auto session = model.encode(cx, g.tokens("padded", "input_ids"), batch);
+  const auto loss = mean_loss(cx, model, session, g.tokens("padded", "decoder_input_ids"));
+  if (tape) tape->backward<B>(loss);
+  return double(loss.host()[0]);
+}
+
+BOOST_AUTO_TEST_CASE(dropout_acts_while_training_and_is_drawn_by_seed) {
+  using B = Cpu<double>;
+  const auto model = golden_model<B>("v1_0");
+  const double still = training_loss(*model, 1, nullptr, false);
+  BOOST_CHECK_EQUAL(still, training_loss(*model, 2, nullptr, false));
+  BOOST_CHECK_EQUAL(training_loss(*model, 1), training_loss(*model, 1));
+  BOOST_CHECK_NE(training_loss(*model, 1), training_loss(*model, 2));
+  double mean = 0;
+  for (int seed = 0; seed < 16; ++seed) mean += training_loss(*model, std::uint64_t(seed)) / 16;
+  BOOST_CHECK_NE(mean, still);
+  BOOST_TEST(std::fabs(mean - still) < 0.2 * still);
+
+  // The gradient is that of the same draws, in every layer.
+  std::vector<std::pair<std::string, Real<B>>> learning;
+  walk(*model, [&](const std::string& name, auto& w) {
+    if (name.ends_with("relative_attention_bias.weight") || name.ends_with("block.1.layer.0.layer_norm.weight") ||
+        name == "encoder.block.0.layer.0.SelfAttention.v.weight") {
+      w.require_grad();
+      learning.emplace_back(name, w);
+    }
+  });
+  BOOST_REQUIRE_EQUAL(learning.size(), 5u);
+  Tape tape;
+  training_loss(*model, 3, &tape);
+  for (const auto& [name, w] : learning) {
+    const auto gradient = w.host_grad();
+    const std::size_t i = gradient.size() / 3;
+    double& x = w.data()[i];
+    const double at = x;
+    auto moved = [&](double by) { return x = at + by, training_loss(*model, 3); };
+    const double slope = (8 * (moved(1e-4) - moved(-1e-4)) - (moved(2e-4) - moved(-2e-4))) / 12e-4;
+    x = at;
+    BOOST_TEST(std::fabs(slope - gradient[i]) < 1e-7 + 1e-5 * std::fabs(slope),
+               name << ' ' << slope << ' ' << gradient[i]);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(bad_tokens_are_named) {
   const auto model = golden_model<Cpu<float>>("v1_1");
   const Context<Cpu<float>> cx{model->device()};

@@ -15,6 +15,7 @@ struct KeyValueCache {
 template <Backend B>
 struct SelfAttention {
   int heads = 0;
+  int place = 0;  // of its probabilities' dropout
   LinearGroup<B> qkv, o;
 
   SelfAttention() = default;
@@ -31,7 +32,15 @@ struct SelfAttention {
   Real<B> forward(const Context<B>& cx, const Tensor<B>& x, const Real<B>& bias, bool causal, KeyValueCache<B>* cache,
                   const Batch<B>& batch) const {
     const auto y = qkv.forward(cx, x, batch);
-    AttentionView<B> view{batch.examples, heads, x.rows() / batch.examples, 0, bias, batch.mask, causal};
+    AttentionView<B> view{batch.examples,
+                          heads,
+                          x.rows() / batch.examples,
+                          0,
+                          bias,
+                          batch.mask,
+                          causal,
+                          batch.dropout,
+                          batch.random.fork(std::uint64_t(place))};
     Real<B> k = y[1], v = y[2];
     if (cache) {
       cache->k.append(cx, k, batch.examples);
@@ -50,6 +59,7 @@ struct SelfAttention {
 template <Backend B>
 struct CrossAttention {
   int heads = 0;
+  int place = 0;  // of its probabilities' dropout
   LinearGroup<B> q, kv, o;
 
   CrossAttention() = default;
@@ -71,7 +81,15 @@ struct CrossAttention {
   /// x [examples * tokens, d_model]; beams of one example count as its tokens, so keys are never copied for them.
   Real<B> forward(const Context<B>& cx, const Tensor<B>& x, const std::vector<Real<B>>& keys_values,
                   const Batch<B>& batch, const Batch<B>& source) const {
-    const AttentionView<B> view{source.examples, heads, source.tokens, 0, {}, source.mask, false};
+    const AttentionView<B> view{source.examples,
+                                heads,
+                                source.tokens,
+                                0,
+                                {},
+                                source.mask,
+                                false,
+                                batch.dropout,
+                                batch.random.fork(std::uint64_t(place))};
     const auto queries = q.forward(cx, x, batch)[0];
     return o.forward(cx, attention(cx, queries, keys_values[0], keys_values[1], view), batch)[0];
   }

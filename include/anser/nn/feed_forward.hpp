@@ -1,5 +1,6 @@
 #pragma once
 #include "../ops/activation.hpp"
+#include "dropout.hpp"
 #include "linear.hpp"
 
 namespace anser {
@@ -8,6 +9,7 @@ namespace anser {
 template <Backend B>
 struct FeedForward {
   bool gated = false;
+  int place = 0;  // of its dropout
   LinearGroup<B> wi, wo;
 
   FeedForward() = default;
@@ -24,7 +26,8 @@ struct FeedForward {
   /// x [rows, d_model] -> the same shape.
   Real<B> forward(const Context<B>& cx, const Tensor<B>& x, const Batch<B>& batch) const {
     const auto y = wi.forward(cx, x, batch);
-    return wo.forward(cx, gated ? gated_gelu(cx, y[0], y[1]) : relu(cx, y[0]), batch)[0];
+    const auto h = gated ? gated_gelu(cx, y[0], y[1]) : relu(cx, y[0]);
+    return wo.forward(cx, drop(cx, h, batch, place), batch)[0];
   }
 };
 

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <limits>
 
-#include "elementwise.hpp"
+#include "dropout.hpp"
 
 namespace anser {
 namespace kernel {
@@ -100,6 +100,8 @@ struct AttentionView {
   Real<B> bias{};    // relative_bias, or undefined
   Index<B> mask{};   // [examples, keys], 0 hides a key; or undefined
   bool causal = false;
+  float dropout = 0;  // of probabilities, by `random`
+  Random random{};
 };
 
 /// T5's attention, not divided by sqrt(d_kv): q [examples * queries, heads * width], k and v [examples * key_rows,
@@ -123,7 +125,7 @@ Tensor<B> attention(const Context<B>& cx, const Real<B>& q, const Real<B>& k, co
   const auto mask =
       a.mask ? Matrix<const std::int32_t>(a.mask.as({examples, keys}).matrix()) : Matrix<const std::int32_t>{};
 
-  if (!cx.tape) {
+  if (!cx.tape && a.dropout == 0) {
     if constexpr (requires(B & d, const Attention<R, E>& request) { d.attend(request); }) {
       Tensor<B> out(cx.device, q.shape());
       cx.device.attend(Attention<R, E>{q.matrix(), k.matrix(), v.matrix(), out.matrix(), examples, heads, queries, keys,
@@ -142,10 +144,21 @@ Tensor<B> attention(const Context<B>& cx, const Real<B>& q, const Real<B>& k, co
       Gemm<R, R>{q.matrix(), k.matrix(), p.matrix(), queries, keys, width, false, true, 1, 0, examples_qk, heads_qk});
   run(cx.device, p.rows(), std::size_t(keys),
       kernel::AttentionSoftmax<R>{p.matrix(), bias, mask, heads, queries, keys, a.causal});
+  // Dropped probabilities are made again for the gradient: they would be as much memory once more.
+  const DropoutMask<R> drop(a.dropout, keys, a.random);
+  const bool drops = a.dropout > 0;
+  auto heard = [p, drop, drops] {
+    if (!drops) return p;
+    Real<B> kept(p.device(), p.shape());
+    run(p.device(), p.rows(), 4 * std::size_t(p.cols()),
+        kernel::Dropout<R, R, R, false>{p.matrix(), kept.matrix(), p.cols(), drop});
+    return kept;
+  };
+  const auto weight = heard();
   const Stride examples_pv{examples, heads * block, key_rows * v.stride(), queries * out.stride()};
   const Stride heads_pv{heads, block, width, width};
-  cx.device.gemm(Gemm<R, R>{p.matrix(), v.matrix(), out.matrix(), queries, width, keys, false, false, 1, 0, examples_pv,
-                            heads_pv});
+  cx.device.gemm(Gemm<R, R>{weight.matrix(), v.matrix(), out.matrix(), queries, width, keys, false, false, 1, 0,
+                            examples_pv, heads_pv});
 
   cx.remember(out, [=, bias_tensor = a.bias] {
     B& device = out.device();
@@ -162,8 +175,11 @@ Tensor<B> attention(const Context<B>& cx, const Real<B>& q, const Real<B>& k, co
                            0,
                            {examples, queries * out.stride(), key_rows * v.stride(), heads * block},
                            {heads, width, width, block}});
+    if (drops)
+      run(device, p.rows(), 4 * std::size_t(keys),
+          kernel::Dropout<R, R, R, false>{ds.matrix(), ds.matrix(), keys, drop});
     if (v.needs_grad())
-      device.gemm(Gemm<R, R>{p.matrix(),
+      device.gemm(Gemm<R, R>{heard().matrix(),
                              out.grad_matrix(),
                              v.grad_matrix(),
                              keys,

@@ -1,7 +1,6 @@
 #pragma once
 #include <concepts>
 
-#include "../core/random.hpp"
 #include "../core/simd.hpp"
 #include "../tensor/context.hpp"
 
@@ -111,24 +110,6 @@ struct Spread {
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
     for (int j = team.rank(); j < n; j += team.size()) x[r][j] += *s;
-  }
-};
-
-/// Inverted dropout: kept with probability 1 - rate and divided by it. The same draws forward and backward.
-template <class T, bool accumulate>
-struct Dropout {
-  Matrix<const T> x;
-  Matrix<T> y;
-  int n;
-  float rate;
-  Random random;
-  template <class Team>
-  ANSER_HD void operator()(Team team, int r) const {
-    for (int j = team.rank(); j < n; j += team.size()) {
-      const bool kept = random.uniform(std::uint64_t(r) * std::uint64_t(n) + std::uint64_t(j)) >= rate;
-      const T v = kept ? x[r][j] / T(1 - rate) : T(0);
-      y[r][j] = accumulate ? y[r][j] + v : v;
-    }
   }
 };
 
@@ -293,21 +274,6 @@ Real<B> sum(const Context<B>& cx, const Real<B>& x) {
   run(cx.device, 1, x.shape().size(), kernel::Sum<R>{x.data(), x.shape().size(), y.data()});
   cx.remember(y, [x, y] {
     run(y.device(), x.rows(), std::size_t(x.cols()), kernel::Spread<R>{y.grad(), x.grad_matrix(), x.cols()});
-  });
-  return y;
-}
-
-/// Inverted dropout; rate 0 gives x itself.
-template <Backend B>
-Real<B> dropout(const Context<B>& cx, const Real<B>& x, float rate, Random random) {
-  using R = typename B::real;
-  if (rate == 0) return x;
-  check(rate > 0 && rate < 1, "dropout: a rate of ", rate, " is not in [0, 1)");
-  auto y = cx.result(x.shape(), x);
-  const std::size_t work = std::size_t(x.cols());
-  run(cx.device, x.rows(), work, kernel::Dropout<R, false>{x.matrix(), y.matrix(), x.cols(), rate, random});
-  cx.remember(y, [x, y, rate, random, work] {
-    run(y.device(), x.rows(), work, kernel::Dropout<R, true>{y.grad_matrix(), x.grad_matrix(), x.cols(), rate, random});
   });
   return y;
 }

@@ -20,15 +20,20 @@ struct LayerState {
 template <Backend B>
 class Block {
  public:
-  Block(B& device, const T5Config& c, Stack stack)
+  /// `place`: the first of 16 numbers that are this block's own, for its dropout.
+  Block(B& device, const T5Config& c, Stack stack, int place = 0)
       : self_norm_{Real<B>(device, {c.d_model}), c.eps},
         ff_norm_{Real<B>(device, {c.d_model}), c.eps},
         self_(device, c.d_model, c.heads, c.d_kv),
         ff_(device, c.d_model, c.d_ff, c.gated),
-        decoder_(stack == Stack::decoder) {
+        decoder_(stack == Stack::decoder),
+        place_(place) {
+    self_.place = place + 3;
+    ff_.place = place + 4;
     if (!decoder_) return;
     cross_norm_ = {Real<B>(device, {c.d_model}), c.eps};
     cross_ = CrossAttention<B>(device, c.d_model, c.heads, c.d_kv);
+    cross_.place = place + 5;
   }
 
   static void visit(auto& self, auto&& f) {
@@ -77,14 +82,14 @@ class Block {
   }
 
  private:
-  /// x + y, with the sub-layer's adapter heard.
+  /// x + y, with the sub-layer's adapter heard, and dropout.
   Real<B> join(const Context<B>& cx, const Real<B>& x, Real<B> y, int sublayer, const Batch<B>& batch) const {
     if (const auto& experts = adapter_[std::size_t(sublayer)]) {
       const auto input = cast<typename B::element>(cx, y);
       const Host<B> host(input, y, [&](const Tensor<B>& u) { return cast<typename B::real>(cx, u); });
       y = experts->forward(cx, host, input, {}, batch);
     }
-    return add(cx, x, y);
+    return add(cx, x, drop(cx, y, batch, place_ + sublayer));
   }
 
   RmsNorm<B> self_norm_, cross_norm_, ff_norm_;
@@ -92,6 +97,7 @@ class Block {
   CrossAttention<B> cross_;
   FeedForward<B> ff_;
   bool decoder_ = false;
+  int place_ = 0;
   std::array<std::unique_ptr<SiteExperts<B>>, 3> adapter_;
 };
 

@@ -171,6 +171,7 @@ Session<B> T5Model<B>::encode(const Context<B>& cx, const Tokens& input, Batch<B
   Session<B> s;
   batch.examples = input.examples;
   batch.tokens = input.tokens;
+  batch.dropout = batch.training ? float(config_.dropout) : 0.f;
   batch.input_ids = Index<B>(*device_, {input.examples, input.tokens}, input.ids);
   if (!input.mask.empty()) batch.mask = Index<B>(*device_, {input.examples, input.tokens}, input.mask);
   batch.encoder_mask = batch.mask;

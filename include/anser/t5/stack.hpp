@@ -18,7 +18,7 @@ class TransformerStack {
         stack_(stack) {
     const int layers = stack == Stack::encoder ? c.layers : c.decoder_layers;
     blocks_.reserve(std::size_t(layers));
-    for (int i = 0; i < layers; ++i) blocks_.emplace_back(device, c, stack);
+    for (int i = 0; i < layers; ++i) blocks_.emplace_back(device, c, stack, place(1 + i));
   }
 
   static void visit(auto& self, auto&& f) {
@@ -35,15 +35,19 @@ class TransformerStack {
   Tensor<B> forward(const Context<B>& cx, Real<B> x, const Batch<B>& batch, const Batch<B>* source,
                     std::vector<LayerState<B>>* states, bool cached, std::vector<Real<B>>* hidden) const {
     const int queries = batch.tokens, past = cached ? (*states)[0].past.k.length() : 0;
+    x = drop(cx, x, batch, place(0));
     const auto bias = relative_bias(cx, relative_attention_bias_, buckets_, queries, past + queries, past);
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
       if (hidden) hidden->push_back(x);
       x = blocks_[i].forward(cx, x, bias, states ? &(*states)[i] : nullptr, cached, batch, source);
     }
-    return final_norm_.forward(cx, x);
+    return drop(cx, final_norm_.forward(cx, x), batch, place(0) + 1);
   }
 
  private:
+  /// Sixteen places of dropout for the stack itself (0) and for each block.
+  int place(int part) const { return 16 * part + (stack_ == Stack::encoder ? 0 : 1 << 24); }
+
   Real<B> relative_attention_bias_;
   std::vector<Block<B>> blocks_;
   RmsNorm<B> final_norm_;
