@@ -248,6 +248,18 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(packed_weights, B, Backends) {
         Gemm<T, R>{{nullptr, s.k}, {nullptr, s.k}, {nullptr, wide}, s.m, n, s.k, false, true, 1, 0, {}, {}}, hx.data(),
         stacked.data(), expected.data());
     BOOST_TEST(error(y.host(), expected) < Tolerance<R>::value * std::sqrt(double(s.k)), s.m << " rows of " << s.k);
+
+    for (const int first : {n, 19, 3, 0}) {
+      const auto hdy = numbers<T>(std::size_t(s.m * wide), 6);
+      std::vector<R> sums(std::size_t(s.m * (s.k + 1)), R(0.5));
+      Buffer<B, T> dy(device, hdy);
+      Buffer<B, R> dx(device, sums);
+      device.gemm_back(w, Matrix<const T>{dy.data(), wide}, s.m, first, Matrix<R>{dx.data(), s.k + 1});
+      multiply_plainly(
+          Gemm<T, R>{{nullptr, wide}, {nullptr, s.k}, {nullptr, s.k + 1}, s.m, s.k, first, false, false, 1, 1, {}, {}},
+          hdy.data(), stacked.data(), sums.data());
+      BOOST_TEST(error(dx.host(), sums) < Tolerance<R>::value * 5, s.m << " rows back to " << s.k << ", of " << first);
+    }
   }
 }
 

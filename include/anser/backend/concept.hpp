@@ -111,7 +111,8 @@ struct AnyKernel {
 
 /// A backend owns memory, GEMM, and one way to run a row kernel.
 /// `element` is the storage type of weights and GEMM inputs; `real` that of everything that accumulates.
-/// `Packed` holds frozen weights [n, k], one below the other, in the form its GEMM likes best.
+/// `Packed` holds frozen weights W [n, k], one below the other, in the form its GEMM likes best: gemm(w, x, m, y) is
+/// y [m, n] = x Wᵀ, and gemm_back(w, dy, m, first, dx) is dx [m, k] += dy [m, first] W with the first rows of W.
 template <class B>
 concept Backend = requires(B& b, void* p, const void* q, std::size_t bytes, const typename B::Packed& w,
                            AnyKernel kernel, const Gemm<typename B::element, typename B::real>& g,
@@ -129,6 +130,7 @@ concept Backend = requires(B& b, void* p, const void* q, std::size_t bytes, cons
   b.gemm(g);
   { b.pack(blocks, rows, 1) } -> std::same_as<typename B::Packed>;
   b.gemm(w, x, 1, y);
+  b.gemm_back(w, x, 1, 1, y);
   b.for_rows(1, std::size_t(1), kernel);
 };
 
@@ -147,6 +149,7 @@ struct AnyBackend {
   void gemm(const Gemm<float, float>&);
   Packed pack(std::span<const Matrix<const float>>, std::span<const int>, int);
   void gemm(const Packed&, Matrix<const float>, int, Matrix<float>);
+  void gemm_back(const Packed&, Matrix<const float>, int, int, Matrix<float>);
   template <class K>
   void for_rows(int, std::size_t, K);
 };

@@ -63,6 +63,9 @@ class Cpu {
     return cpu::pack<T>(blocks, rows, k);
   }
   void gemm(const Packed& w, Matrix<const T> x, int m, Matrix<real> y) { cpu::multiply<T>(w, x, m, y); }
+  void gemm_back(const Packed& w, Matrix<const T> dy, int m, int first, Matrix<real> dx) {
+    cpu::multiply_back<T>(w, dy, m, first, dx);
+  }
 
   void attend(const Attention<real, T>& a) { cpu::attend(a); }
   void attend(const Attention<real, real>& a) requires(!std::is_same_v<element, real>) { cpu::attend(a); }

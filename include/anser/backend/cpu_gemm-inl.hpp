@@ -247,6 +247,21 @@ inline void multiply_bf16(const CpuWeights& w, Matrix<const bf16> x, int m, Matr
   multiply(Gemm<bf16, float>{x, {packed.data.get(), w.k}, y, m, w.n, w.k, false, true, 1, 0, {}, {}});
 }
 
+/// The blocked layout is read by its own product alone: the weight is laid out plainly for the moment.
+inline void multiply_back_bf16(const CpuWeights& w, Matrix<const bf16> dy, int m, int first, Matrix<float> dx) {
+  const auto& packed = *static_cast<const PackedBf16*>(w.state.get());
+  const bf16* rows = packed.data.get();
+#if defined(ANSER_HAS_ONEDNN)
+  Pages<bf16> plain;
+  if (packed.blocked) {
+    plain.reset(static_cast<bf16*>(allocate_pages(std::size_t(w.n) * std::size_t(w.k) * sizeof(bf16))));
+    onednn::unfill(*packed.blocked, packed.data.get(), w.n, w.k, plain.get());
+    rows = plain.get();
+  }
+#endif
+  multiply(Gemm<bf16, float>{dy, {rows, w.k}, dx, m, w.k, first, false, false, 1, 1, {}, {}});
+}
+
 }  // namespace detail
 
 ANSER_INLINE CpuWeights pack_widened(std::span<const Matrix<const bf16>> blocks, std::span<const int> rows, int k) {
@@ -286,11 +301,25 @@ void multiply(const CpuWeights& w, Matrix<const T> x, int m, Matrix<accumulator<
     });
 }
 
+template <class T>
+void multiply_back(const CpuWeights& w, Matrix<const T> dy, int m, int first, Matrix<accumulator<T>> dx) {
+  if (m == 0 || first == 0 || w.k == 0) return;
+  if constexpr (std::is_same_v<T, bf16>)
+    detail::multiply_back_bf16(w, dy, m, first, dx);
+  else
+    static_cast<const Panels<T>*>(w.state.get())->multiply_back(dy, m, first, dx, [](const Gemm<T, T>& g) {
+      detail::multiply_one(g, g.a.data, g.b.data, g.c.data);
+    });
+}
+
 template CpuWeights pack<float>(std::span<const Matrix<const float>>, std::span<const int>, int);
 template CpuWeights pack<bf16>(std::span<const Matrix<const bf16>>, std::span<const int>, int);
 template CpuWeights pack<double>(std::span<const Matrix<const double>>, std::span<const int>, int);
 template void multiply<float>(const CpuWeights&, Matrix<const float>, int, Matrix<float>);
 template void multiply<bf16>(const CpuWeights&, Matrix<const bf16>, int, Matrix<float>);
 template void multiply<double>(const CpuWeights&, Matrix<const double>, int, Matrix<double>);
+template void multiply_back<float>(const CpuWeights&, Matrix<const float>, int, int, Matrix<float>);
+template void multiply_back<bf16>(const CpuWeights&, Matrix<const bf16>, int, int, Matrix<float>);
+template void multiply_back<double>(const CpuWeights&, Matrix<const double>, int, int, Matrix<double>);
 
 }  // namespace anser::cpu

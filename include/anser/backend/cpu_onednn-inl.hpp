@@ -188,6 +188,16 @@ void fill(const Layout& layout, T* to, std::span<const Matrix<const T>> blocks, 
   }
 }
 
+/// W [n, k] plainly again.
+template <class T>
+void unfill(const Layout& layout, const T* from, int n, int k, T* to) {
+  dnnl::stream stream(engine());
+  const Layout plain({k, n}, data_type<T>, Sizes{1, k});
+  dnnl::memory s(layout, engine(), const_cast<T*>(from)), t(plain, engine(), to);
+  dnnl::reorder(s, t).execute(stream, s, t);
+  stream.wait();
+}
+
 /// y [m, n] = x [m, k] Wᵀ with W in its blocked layout.
 template <class T>
 void multiply(const Layout& layout, const T* w, int n, int k, Matrix<const T> x, int m, Matrix<float> y) {

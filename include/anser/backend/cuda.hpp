@@ -217,6 +217,11 @@ class Cuda : public cuda::Device {
     multiply(Gemm<T, real>{x, {w.rows.get(), w.stride}, y, m, w.n, w.k, false, true, 1, 0, {}, {}});
   }
 
+  /// dx [m, k] += dy [m, first] W, of the first rows of W.
+  void gemm_back(const Packed& w, Matrix<const T> dy, int m, int first, Matrix<real> dx) {
+    multiply(Gemm<T, real>{dy, {w.rows.get(), w.stride}, dx, m, w.k, first, false, false, 1, 1, {}, {}});
+  }
+
   /// `work` is about the elements of a row; it decides how many threads share one.
   template <class K>
   void for_rows(int n, std::size_t work, K kernel) {

@@ -115,28 +115,9 @@ class LinearGroup {
     for (const auto& m : members_)
       check(!m.linear.weight.needs_grad(), m.name, ": packed weights are frozen; unpack the model before they learn");
     if (!x.needs_grad()) return;
-    using E = typename B::element;
-    using R = typename B::real;
     y.require_grad();
     cx.tape->record([x, y, this] {
-      const auto dy = gradient_as<E>(y);
-      int at = 0;
-      for (const auto& m : members_) {
-        const auto& w = m.linear.weight;
-        y.device().gemm(Gemm<E, R>{dy.columns(at, w.rows()).matrix(),
-                                   w.matrix(),
-                                   x.grad_matrix(),
-                                   x.rows(),
-                                   w.cols(),
-                                   w.rows(),
-                                   false,
-                                   false,
-                                   1,
-                                   1,
-                                   {},
-                                   {}});
-        at += w.rows();
-      }
+      y.device().gemm_back(*packed_, gradient_as<typename B::element>(y).matrix(), x.rows(), y.cols(), x.grad_matrix());
     });
   }
 
