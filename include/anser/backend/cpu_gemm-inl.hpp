@@ -250,6 +250,10 @@ inline void multiply_bf16(const CpuWeights& w, Matrix<const bf16> x, int m, Matr
 /// The blocked layout is read by its own product alone: the weight is laid out plainly for the moment.
 inline void multiply_back_bf16(const CpuWeights& w, Matrix<const bf16> dy, int m, int first, Matrix<float> dx) {
   const auto& packed = *static_cast<const PackedBf16*>(w.state.get());
+  if (packed.wide) {
+    const auto wide = widen(dy, m, first);
+    return packed.wide->multiply_back({wide.data(), first}, m, first, dx, multiply_as_it_lies);
+  }
   const bf16* rows = packed.data.get();
 #if defined(ANSER_HAS_ONEDNN)
   Pages<bf16> plain;
