@@ -8,15 +8,20 @@ BOOST_AUTO_TEST_SUITE(lora_creation)
 
 using B = Cpu<double>;
 
-Lora::On<B> created(std::uint64_t seed, const std::vector<std::string>& names) {
-  const Site site = linear_site(lora_in, lora_out);
-  Lora::On<B> lora(device<B>(), {2, 1}, site);
-  lora.create(site, names, {seed, 0});
+Site here() { return linear_site(lora_in, lora_out); }
+Lora::On<B> created(std::uint64_t seed, int experts = 1) {
+  std::vector<Expert> pool;
+  for (int e = 0; e < experts; ++e)
+    pool.push_back(
+        create_expert("e" + std::to_string(e), std::vector{here()}, {2, 1}, Random{seed, 0}.fork(std::uint64_t(e))));
+  Lora::On<B> lora(device<B>(), {}, here());
+  lora.load(here(), pool);
+  Lora::On<B>::visit(lora, [](const std::string&, Real<B>& p) { p.require_grad(); });
   return lora;
 }
 
 BOOST_AUTO_TEST_CASE(new_experts_are_small_in_a_and_zero_in_b) {
-  const auto lora = created(1, {"one", "two"});
+  const auto lora = created(1, 2);
   BOOST_TEST(lora.experts->size() == 2);
   BOOST_TEST((lora.experts->a(0).shape() == Shape{2, lora_in}));
   BOOST_TEST((lora.experts->b(0).shape() == Shape{lora_out, 2}));
@@ -28,13 +33,28 @@ BOOST_AUTO_TEST_CASE(new_experts_are_small_in_a_and_zero_in_b) {
   BOOST_TEST((a != lora.experts->a(0).host()));
 }
 
-BOOST_AUTO_TEST_CASE(the_seed_alone_decides) {
-  BOOST_TEST((created(7, {"one"}).experts->a(0).host() == created(7, {"other"}).experts->a(0).host()));
-  BOOST_TEST((created(7, {"one"}).experts->a(0).host() != created(8, {"one"}).experts->a(0).host()));
+BOOST_AUTO_TEST_CASE(the_seed_and_the_site_decide) {
+  BOOST_TEST((created(7).experts->a(0).host() == created(7, 2).experts->a(0).host()));
+  BOOST_TEST((created(7).experts->a(0).host() != created(8).experts->a(0).host()));
+  Site other = here();
+  other.name += "2";
+  other.index = 1;
+  const auto two = create_expert("two", std::vector{other, here()}, {2, 1}, {7, 0});
+  std::vector<float> a(2 * lora_in), b(2 * lora_in);
+  convert(*two.tensors->find(here().name + ".lora_A.weight"), a.data());
+  convert(*two.tensors->find(other.name + ".lora_A.weight"), b.data());
+  BOOST_TEST((a != b));
+  BOOST_TEST((two.sites == std::vector<std::string>{here().name, other.name}));
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_is_refused) {
+  BOOST_CHECK_EXCEPTION(create_expert("e", std::vector{here()}, {0, 1}, {}), Error, says("a rank of 0"));
+  BOOST_CHECK_EXCEPTION(create_expert("e", std::vector{here()}, {2, 0}, {}), Error, says("an alpha of 0"));
+  BOOST_CHECK_EXCEPTION(create_expert("e", {}, {2, 1}, {}), Error, says("no linear"));
 }
 
 BOOST_AUTO_TEST_CASE(a_step_against_the_gradient_lowers_the_loss) {
-  auto lora = created(3, {"one"});
+  auto lora = created(3);
   B& on = device<B>();
   const Inputs<B> t{tensor<B>(on, {4, lora_in}, numbers(4 * lora_in, 1)),
                     tensor<B>(on, {lora_out, lora_in}, numbers(lora_out * lora_in, 2))};
@@ -63,7 +83,7 @@ BOOST_AUTO_TEST_CASE(a_step_against_the_gradient_lowers_the_loss) {
 }
 
 BOOST_AUTO_TEST_CASE(a_lone_learner_is_heard_only_where_it_is_named) {
-  auto lora = created(3, {"one"});
+  auto lora = created(3);
   B& on = device<B>();
   lora.experts->b(0).assign(numbers(2 * lora_out, 4));
   const Inputs<B> t{tensor<B>(on, {3, lora_in}, numbers(3 * lora_in, 1)),
@@ -107,10 +127,10 @@ BOOST_AUTO_TEST_CASE(experts_that_do_not_fit_are_named) {
   BOOST_CHECK_EXCEPTION(load(pool), Error, says("pool/e1: a IA3 expert; the module here is LoRA"));
   pool = lora_pool({site}, {2});
   const auto half = std::make_shared<MemorySource>("half");
-  half->add(site.name + ".lora_A.weight", {2, lora_in}, lora_a(site, 2, 0));
+  half->add(site.name + ".lora_A.weight", {2, lora_in}, floats(lora_a(site, 2, 0)));
   pool[0].tensors = half;
   BOOST_CHECK_EXCEPTION(load(pool), Error, says("has only one of lora_A and lora_B"));
-  half->add(site.name + ".lora_B.weight", {lora_out + 1, 2}, std::vector<double>(2 * (lora_out + 1)));
+  half->add(site.name + ".lora_B.weight", {lora_out + 1, 2}, std::vector<float>(2 * (lora_out + 1)));
   BOOST_CHECK_EXCEPTION(load(pool), Error, says("belong to another one"));
 }
 

@@ -2,41 +2,10 @@
 // Experts in memory, for the tests of modules, routers and sites.
 #include <anser/nn/expert.hpp>
 #include <anser/nn/routing.hpp>
-#include <map>
 
 #include "../gradient.hpp"
 
 namespace anser::test {
-
-/// Tensors by name, in f32, as a file would hold them.
-class MemorySource : public Source {
- public:
-  explicit MemorySource(std::string origin) : origin_(std::move(origin)) {}
-  void add(const std::string& name, Shape shape, const std::vector<double>& values) {
-    const auto kept = std::make_shared<const std::vector<float>>(values.begin(), values.end());
-    Stored s;
-    s.dtype = DType::f32;
-    s.shape = shape;
-    s.data = reinterpret_cast<const std::byte*>(kept->data());
-    s.keep = kept;
-    s.origin = origin_ + ": " + name;
-    tensors_[name] = s;
-  }
-  std::optional<Stored> find(std::string_view name) const override {
-    const auto it = tensors_.find(name);
-    return it == tensors_.end() ? std::nullopt : std::optional(it->second);
-  }
-  std::vector<std::string> names() const override {
-    std::vector<std::string> n;
-    for (const auto& [name, _] : tensors_) n.push_back(name);
-    return n;
-  }
-  std::string origin() const override { return origin_; }
-
- private:
-  std::string origin_;
-  std::map<std::string, Stored, std::less<>> tensors_;
-};
 
 inline Site linear_site(int in, int out, int experts = 0, const std::string& name = "q") {
   Site s;
@@ -46,6 +15,8 @@ inline Site linear_site(int in, int out, int experts = 0, const std::string& nam
   s.experts = experts;
   return s;
 }
+
+inline std::vector<float> floats(const std::vector<double>& v) { return {v.begin(), v.end()}; }
 
 /// The numbers of expert e: A [rank, in], B [out, rank], gate [in], scale.
 inline std::vector<double> lora_a(const Site& s, int rank, std::size_t e) {
@@ -69,9 +40,9 @@ inline std::vector<Expert> lora_pool(const std::vector<Site>& sites, const std::
     const auto gates = std::make_shared<MemorySource>(x.origin + "/gate.safetensors");
     for (const Site& s : sites) {
       if (!ranks[e]) continue;
-      tensors->add(s.name + ".lora_A.weight", {ranks[e], s.in}, lora_a(s, ranks[e], e));
-      tensors->add(s.name + ".lora_B.weight", {s.out, ranks[e]}, lora_b(s, ranks[e], e));
-      gates->add(s.name, {s.in}, gate_of(s, e));
+      tensors->add(s.name + ".lora_A.weight", {ranks[e], s.in}, floats(lora_a(s, ranks[e], e)));
+      tensors->add(s.name + ".lora_B.weight", {s.out, ranks[e]}, floats(lora_b(s, ranks[e], e)));
+      gates->add(s.name, {s.in}, floats(gate_of(s, e)));
       x.sites.push_back(s.name);
     }
     std::sort(x.sites.begin(), x.sites.end());

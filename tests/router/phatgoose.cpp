@@ -24,10 +24,10 @@ BOOST_AUTO_TEST_CASE(gates_that_are_no_numbers_or_do_not_fit_are_refused) {
   auto gates = std::make_shared<MemorySource>("pool/e1/gate.safetensors");
   auto v = gate_of(site, 1);
   v[3] = NAN;
-  gates->add(site.name, {gate_width}, v);
+  gates->add(site.name, {gate_width}, floats(v));
   pool[1].gates = gates;
   BOOST_CHECK_EXCEPTION(prepare(pool), Error, says("pool/e1/gate.safetensors: " + site.name + " holds a number"));
-  gates->add(site.name, {gate_width + 1}, std::vector<double>(gate_width + 1));
+  gates->add(site.name, {gate_width + 1}, std::vector<float>(gate_width + 1));
   BOOST_CHECK_EXCEPTION(prepare(pool), Error, says("the site reads 24"));
 }
 

@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(fresh_gates_choose_evenly_the_lower_index_first, B
   const Site site = linear_site(gate_width, 4, 4);
   auto pool = lora_pool({site}, {1, 1, 1, 1});
   const auto zeros = std::make_shared<MemorySource>("zeros");
-  zeros->add(site.name, {gate_width}, std::vector<double>(gate_width));
+  zeros->add(site.name, {gate_width}, std::vector<float>(gate_width));
   for (auto& e : pool) e.gates = zeros;
   const Routes<B> r(site, pool, 2, numbers(routed_rows * gate_width, 7));
   for (const auto& heard : {r.plain, r.scored}) {

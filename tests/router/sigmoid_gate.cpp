@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(one_expert_with_a_gate_that_fits) {
   BOOST_CHECK_EXCEPTION(on.prepare(site, {}), Error, says("this pool has 0"));
   auto pool = lora_pool({site}, {1});
   const auto wide = std::make_shared<MemorySource>("gate.safetensors");
-  wide->add(site.name, {7}, std::vector<double>(7));
+  wide->add(site.name, {7}, std::vector<float>(7));
   pool[0].gates = wide;
   BOOST_CHECK_EXCEPTION(on.prepare(site, pool), Error, says("the site reads 6"));
 }

@@ -1,9 +1,12 @@
 #pragma once
+#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "../core/random.hpp"
 #include "../nn/expert.hpp"
 #include "../ops/group.hpp"
 #include "../ops/low_rank.hpp"
@@ -49,21 +52,6 @@ struct Lora::On {
     }
   }
 
-  /// New experts that learn: A ~ N(0, 0.01^2), B zero.
-  void create(const Site& site, std::span<const std::string> of, Random random) {
-    check(options.rank > 0 && options.rank <= 1 << 16, "lora: a rank of ", options.rank,
-          " is not between 1 and 65,536");
-    for (const std::string& name : of) {
-      names.push_back(name);
-      std::vector<typename B::real> a(std::size_t(options.rank) * std::size_t(site.in));
-      const Random draw = random.fork(names.size());
-      for (std::size_t i = 0; i < a.size(); ++i) a[i] = typename B::real(0.01f * draw.normal(i));
-      const std::vector<typename B::real> b(std::size_t(options.rank) * std::size_t(site.out));
-      experts->add(Real<B>(*device, {options.rank, site.in}, a, true),
-                   Real<B>(*device, {site.out, options.rank}, b, true), options.alpha / options.rank);
-    }
-  }
-
   /// Named as PEFT names them in memory: lora_A.<expert>.weight.
   static void visit(auto& self, auto&& f) {
     for (int e = 0; e < self.experts->size(); ++e) {
@@ -95,5 +83,31 @@ struct Lora::On {
     return y;
   }
 };
+
+/// A new expert for these sites, of which nothing is in a file yet: A ~ N(0, 0.01^2), B zero, so that it starts as the
+/// base. The draw of a site depends on `random` and the site alone. Throws Error for a rank or alpha out of range.
+inline Expert create_expert(std::string name, std::span<const Site> sites, const Lora& o, Random random) {
+  check(o.rank > 0 && o.rank <= 1 << 16, "lora: a rank of ", o.rank, " is not between 1 and 65,536");
+  check(std::isfinite(o.alpha) && o.alpha > 0, "lora: an alpha of ", o.alpha, " is not above 0");
+  check(!sites.empty(), "lora: no linear of the model is among the targets");
+  const auto tensors = std::make_shared<MemorySource>("the new expert " + name);
+  Expert e;
+  for (const Site& site : sites) {
+    std::vector<float> a(std::size_t(o.rank) * std::size_t(site.in));
+    const Random draw = random.fork(std::uint64_t(site.index));
+    for (std::size_t i = 0; i < a.size(); ++i) a[i] = 0.01f * draw.normal(i);
+    tensors->add(site.name + ".lora_A.weight", {o.rank, site.in}, std::move(a));
+    tensors->add(site.name + ".lora_B.weight", {site.out, o.rank},
+                 std::vector<float>(std::size_t(site.out) * std::size_t(o.rank)));
+    e.sites.push_back(site.name);
+  }
+  std::sort(e.sites.begin(), e.sites.end());
+  e.name = std::move(name);
+  e.kind = "LORA";
+  e.origin = tensors->origin();
+  e.tensors = tensors;
+  e.scale = [alpha = o.alpha](std::string_view, int rank) { return alpha / rank; };
+  return e;
+}
 
 }  // namespace anser

@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,6 +41,33 @@ class Source {
     check(t->shape == shape, origin(), ": ", name, " has the shape ", t->shape, " and must have ", shape);
     return *std::move(t);
   }
+};
+
+/// Tensors that no file holds yet, in f32.
+class MemorySource : public Source {
+ public:
+  explicit MemorySource(std::string origin) : origin_(std::move(origin)) {}
+  /// Throws Error unless the numbers fill the shape.
+  void add(const std::string& name, const Shape& shape, std::vector<float> numbers) {
+    check(numbers.size() == shape.size(), origin_, ": ", numbers.size(), " numbers do not fill ", name, ' ', shape);
+    const auto kept = std::make_shared<const std::vector<float>>(std::move(numbers));
+    tensors_[name] = {DType::f32, shape, reinterpret_cast<const std::byte*>(kept->data()), kept, origin_ + ": " + name,
+                      {}};
+  }
+  std::optional<Stored> find(std::string_view name) const override {
+    const auto it = tensors_.find(name);
+    return it == tensors_.end() ? std::nullopt : std::optional(it->second);
+  }
+  std::vector<std::string> names() const override {
+    std::vector<std::string> n;
+    for (const auto& [name, _] : tensors_) n.push_back(name);
+    return n;
+  }
+  std::string origin() const override { return origin_; }
+
+ private:
+  std::string origin_;
+  std::map<std::string, Stored, std::less<>> tensors_;
 };
 
 /// `count` numbers read as T, whatever the file's dtype. Throws Error for a dtype that holds no real numbers.
