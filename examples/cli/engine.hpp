@@ -52,4 +52,7 @@ class Engine {
 /// Throws Error where a file is at fault, the router is unknown, or the backend cannot be had on this machine.
 std::unique_ptr<Engine> make_engine(const EngineOptions& o);
 
+/// Throws Error where the program has no CUDA, or the machine no GPU.
+void require_gpu();
+
 }  // namespace anser::cli

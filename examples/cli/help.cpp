@@ -94,26 +94,27 @@ std::string Formatter::make_subcommand(const CLI::App* command) const {
   return fmt::format("  {:<12}{}\n", command->get_name(), text);
 }
 
-std::string explain_usage(const CLI::App& program, const CLI::ParseError& error, int argc, char** argv) {
+std::string explain_usage(const CLI::App& program, const CLI::ParseError& error,
+                          const std::vector<std::string>& words) {
   const CLI::App* app = &program;
-  int at = 1;
-  for (; at < argc && has(command_names(*app), argv[at]); ++at) app = app->get_subcommand(argv[at]);
+  std::size_t at = 0;
+  for (; at < words.size() && has(command_names(*app), words[at]); ++at) app = app->get_subcommand(words[at]);
   const auto see = fmt::format(" (see {} --help)", full_name(*app));
   const auto commands = command_names(*app);
-  if (!commands.empty() && at < argc && argv[at][0] != '-') {
+  if (!commands.empty() && at < words.size() && !words[at].starts_with('-')) {
     const auto parent = app->get_parent() ? app->get_name() + ' ' : "";
-    return fmt::format("there is no command '{}{}'{}{}", parent, argv[at], suggestion(nearest(argv[at], commands)),
+    return fmt::format("there is no command '{}{}'{}{}", parent, words[at], suggestion(nearest(words[at], commands)),
                        see);
   }
   const auto options = option_names(*app);
-  for (int i = at; i < argc; ++i) {
-    const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
+  for (std::size_t i = at; i < words.size(); ++i) {
+    const std::string word = words[i].substr(0, words[i].find('='));
     if (word.starts_with("--") && word.size() > 2 && !has(options, word))
       return fmt::format("there is no option {}{}{}", word, suggestion(nearest(word, options)), see);
   }
   std::string what = error.what();
   std::replace(what.begin(), what.end(), '\n', ' ');
-  if (!commands.empty() && at == argc) {
+  if (!commands.empty() && at == words.size()) {
     what = "a command is missing: ";
     for (const auto& name : commands) what += (name == commands[0] ? "" : ", ") + name;
   }

@@ -14,6 +14,6 @@ class Formatter : public CLI::Formatter {
 };
 
 /// What is wrong with the words of a command line, in one sentence with a suggestion where one is near.
-std::string explain_usage(const CLI::App& program, const CLI::ParseError& error, int argc, char** argv);
+std::string explain_usage(const CLI::App& program, const CLI::ParseError& error, const std::vector<std::string>& words);
 
 }  // namespace anser::cli

@@ -3,14 +3,14 @@
 #include <fmt/core.h>
 #include <unistd.h>
 #include <anser/core/error.hpp>
-#include <anser/io/output_file.hpp>
 
-#include <csignal>
 #include <cstdlib>
 #include <new>
 
 #include "help.hpp"
 #include "options.hpp"
+#include "settings.hpp"
+#include "signals.hpp"
 #include "text.hpp"
 
 namespace {
@@ -24,23 +24,6 @@ void spin_briefly(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
   setenv("GOMP_SPINCOUNT", "2000", 1);
   execv("/proc/self/exe", argv);  // returns only where it fails; then they spin
-}
-
-/// Ends by the signal as if nothing caught it, but leaves no .partial files.
-void leave(int signal) {
-  anser::remove_unfinished_files();
-  std::raise(signal);  // SA_RESETHAND; it comes when this returns
-}
-
-void catch_signals() {
-  struct sigaction action {};
-  action.sa_handler = leave;
-  action.sa_flags = int(SA_RESETHAND);
-  for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXCPU}) {
-    struct sigaction before {};
-    sigaction(signal, nullptr, &before);
-    if (before.sa_handler == SIG_DFL) sigaction(signal, &action, nullptr);  // nohup's choice stays
-  }
 }
 
 /// A stream that was closed before the start would be the first file that is opened, and get what is said to people.
@@ -75,17 +58,20 @@ int main(int argc, char** argv) {
   add_trace(program);
   add_pool(program);
   add_inspect(program);
+  add_train(program);
   add_demo(program);
+  std::vector<std::string> words;
   try {
     if (argc < 2) {
       complain(program.help());
       return wrong_usage;
     }
-    program.parse(argc, argv);
+    words = with_settings({argv + 1, argv + argc});
+    program.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // as CLI11 wants them
     finish_output();
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return program.exit(error);
-    complain(fmt::format("anser: error: {}\n", explain_usage(program, error, argc, argv)));
+    complain(fmt::format("anser: error: {}\n", explain_usage(program, error, words)));
     return wrong_usage;
   } catch (const anser::Error& error) {
     return fail_with(error.what());

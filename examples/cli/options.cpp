@@ -19,12 +19,12 @@ void add_threads_option(CLI::App& command, int& threads) {
       ->group("Where it runs");
 }
 
-void add_model_options(CLI::App& command, EngineOptions& o) {
+void add_model_options(CLI::App& command, EngineOptions& o, bool required) {
   command
       .add_option("--model", o.model,
                   "Model directory as Hugging Face keeps it: config.json, model.safetensors "
                   "(or shards), spiece.model or tokenizer.json")
-      ->required()
+      ->required(required)
       ->type_name("DIR")
       ->group("Model");
   command.add_option("--backend", o.backend, "cpu, or cuda where an NVIDIA GPU is")

@@ -37,7 +37,7 @@ struct Between : CLI::Validator {
 };
 
 /// --model, --backend, --dtype, --threads
-void add_model_options(CLI::App& command, EngineOptions& o);
+void add_model_options(CLI::App& command, EngineOptions& o, bool required = true);
 /// --pool, --router, --top-k, --skip-broken
 void add_pool_options(CLI::App& command, EngineOptions& o, bool required = false);
 /// --batch-size
@@ -71,5 +71,6 @@ void add_trace(CLI::App& program);
 void add_pool(CLI::App& program);
 void add_inspect(CLI::App& program);
 void add_demo(CLI::App& program);
+void add_train(CLI::App& program);
 
 }  // namespace anser::cli

@@ -44,6 +44,12 @@ std::string size_text(std::uint64_t bytes) {
   return fmt::format("{:.1f} {}B", n, *unit);
 }
 
+std::string duration_text(double seconds) {
+  const auto s = (long long)(seconds + 0.5);
+  return s < 3600 ? fmt::format("{}:{:02}", s / 60, s % 60)
+                  : fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+}
+
 std::size_t width(std::string_view utf8) {
   return std::size_t(std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
@@ -86,27 +92,33 @@ std::string Table::text() const {
   return out;
 }
 
-Progress::Progress(std::string what, std::size_t total)
-    : what_(std::move(what)), total_(total), terminal_(isatty(2) == 1), start_(Clock::now()), last_(start_) {}
+Progress::Progress(std::string what, std::size_t total, std::size_t begun)
+    : what_(std::move(what)),
+      total_(total),
+      begun_(begun),
+      done_(begun),
+      terminal_(isatty(2) == 1),
+      start_(Clock::now()),
+      last_(start_) {}
 
 Progress::~Progress() {
   if (drawn_ && terminal_) complain("\r\033[K");
 }
 
-void Progress::advance(std::size_t n) {
+void Progress::advance(std::size_t n, std::string_view note) {
   done_ += n;
   const auto now = Clock::now();
   if (now - last_ < (terminal_ ? std::chrono::milliseconds(100) : std::chrono::seconds(30))) return;
   last_ = now;
-  draw();
+  draw(note);
 }
 
-void Progress::draw() {
+void Progress::draw(std::string_view note) {
   const double seconds = std::chrono::duration<double>(last_ - start_).count();
-  const double rate = double(done_) / std::max(seconds, 1e-9);
+  const double rate = double(done_ - begun_) / std::max(seconds, 1e-9);
   const double left = rate > 0 ? double(total_ - std::min(total_, done_)) / rate : 0;
-  const auto numbers =
-      fmt::format("{} of {}, {:.3g} a second, {}:{:02} left", done_, total_, rate, int(left) / 60, int(left) % 60);
+  const auto numbers = fmt::format("{} of {}, {:.3g} a second, {} left{}{}", done_, total_, rate, duration_text(left),
+                                   note.empty() ? "" : ", ", note);
   if (!terminal_) {
     tell(fmt::format("{}: {}", what_, numbers));
     return;

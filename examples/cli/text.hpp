@@ -21,6 +21,8 @@ void tell(std::string_view text);
 std::string grouped(std::uint64_t n);
 /// 1234567 -> "1.2 MB"
 std::string size_text(std::uint64_t bytes);
+/// 75 -> "1:15", 4000 -> "1:06:40"
+std::string duration_text(double seconds);
 /// Columns on a terminal that a UTF-8 text of one-column characters takes.
 std::size_t width(std::string_view utf8);
 /// The text cut to `columns`, with a mark where something is gone.
@@ -41,15 +43,17 @@ class Table {
 /// How far long work is, on stderr: a bar with rate and time left on a terminal, else a plain line twice a minute.
 class Progress {
  public:
-  Progress(std::string what, std::size_t total);
+  /// `begun`: what was done before this run, and is no part of its rate.
+  Progress(std::string what, std::size_t total, std::size_t begun = 0);
   ~Progress();
-  void advance(std::size_t n = 1);
+  /// `note` is shown behind the numbers.
+  void advance(std::size_t n = 1, std::string_view note = {});
 
  private:
   using Clock = std::chrono::steady_clock;
-  void draw();
+  void draw(std::string_view note);
   std::string what_;
-  std::size_t total_, done_ = 0;
+  std::size_t total_, begun_, done_;
   bool terminal_, drawn_ = false;
   Clock::time_point start_, last_;
 };

@@ -3,13 +3,12 @@
 
 namespace anser {
 
-ANSER_INLINE T5Config read_config(const ModelDirectory& files) {
+namespace detail {
+inline T5Config read_config(const Json& json, const std::optional<Json>& generation) {
   constexpr std::int64_t most = 1 << 24;
-  const Json& json = files.config();
   auto number = [&](const char* key) { return int(json.integer(key, 1, most)); };
   // What generation_config.json says of tokens comes first, as in Hugging Face's generate; of several ends,
   // config.json's.
-  const auto& generation = files.generation_config();
   auto token = [&](const char* key, std::int64_t otherwise) {
     const std::int64_t plain = json.integer(key, 0, most, otherwise);
     const auto said = generation ? generation->find(key) : std::nullopt;
@@ -40,10 +39,18 @@ ANSER_INLINE T5Config read_config(const ModelDirectory& files) {
   check(activation == (c.gated ? "gelu_new" : "relu"), json.place(), ": dense_act_fn is ", activation,
         "; with feed_forward_proj ", feed_forward, " only ", c.gated ? "gelu_new" : "relu", " is known");
   // transformers 5 writes scale_decoder_outputs; before, tying implied it.
-  c.scaled_output = json.boolean("scale_decoder_outputs", json.boolean("tie_word_embeddings", true));
-  c.tied = !files.find("lm_head.weight");
+  c.tied = json.boolean("tie_word_embeddings", true);
+  c.scaled_output = json.boolean("scale_decoder_outputs", c.tied);
   c.validate(json.place());
   return c;
 }
+}  // namespace detail
+
+ANSER_INLINE T5Config read_config(const ModelDirectory& files) {
+  T5Config c = detail::read_config(files.config(), files.generation_config());
+  c.tied = !files.find("lm_head.weight");
+  return c;
+}
+ANSER_INLINE T5Config read_config(const Json& config) { return detail::read_config(config, std::nullopt); }
 
 }  // namespace anser

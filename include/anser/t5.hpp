@@ -22,6 +22,8 @@ namespace anser {
 
 /// The numbers of config.json. Throws Error naming the field for what is missing, or is no T5 that runs here.
 T5Config read_config(const ModelDirectory& files);
+/// The same of a config.json alone, for a model that has no weights yet.
+T5Config read_config(const Json& config);
 
 /// The linears of a model by path, as a pool is checked against.
 template <Backend B>

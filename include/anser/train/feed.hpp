@@ -1,6 +1,8 @@
 #pragma once
+#include <algorithm>
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -63,16 +65,16 @@ class Feed {
           "; the data or the settings are not those of the training that was stopped");
   }
 
-  /// The held-out examples in batches, in the order in which they were drawn.
-  std::vector<TokenBatch> held_out() {
-    std::vector<TokenBatch> all;
-    const auto places = mixture_.held_out();
-    for (std::size_t from = 0; from < places.size(); from += std::size_t(batching_.examples)) {
-      const std::size_t to = std::min(places.size(), from + std::size_t(batching_.examples));
-      all.emplace_back();
-      for (std::size_t i = from; i < to; ++i) append(all.back(), read(places[i]));
-    }
-    return all;
+  /// The held-out examples in batches, in the order in which they were drawn; of many the first of each file in turn.
+  std::vector<TokenBatch> held_out(std::size_t most = std::size_t(-1)) const {
+    return batches_of(spread(mixture_.held_out(), most));
+  }
+  /// All examples in batches, in the order of the files; of many the first of each file in turn.
+  std::vector<TokenBatch> whole(std::size_t most = std::size_t(-1)) const {
+    std::vector<Mixture::Place> places;
+    for (std::size_t f = 0; f < files_.size(); ++f)
+      for (std::size_t i = 0; i < std::min(most, files_[f]->size()); ++i) places.push_back({f, i});
+    return batches_of(spread(std::move(places), most));
   }
 
  private:
@@ -110,6 +112,28 @@ class Feed {
     if (r.example.label >= 0)
       for (const auto& c : r.example.choices) r.choices.push_back(encode(c, limits_.target));
     return r;
+  }
+  /// At most so many of the places, taken from the files in turn.
+  std::vector<Mixture::Place> spread(std::vector<Mixture::Place> places, std::size_t most) const {
+    if (places.size() <= most) return places;
+    std::vector<std::size_t> rank(places.size()), seen(files_.size());
+    for (std::size_t i = 0; i < places.size(); ++i) rank[i] = seen[places[i].file]++;
+    std::vector<std::size_t> order(places.size());
+    std::iota(order.begin(), order.end(), std::size_t(0));
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return rank[a] < rank[b]; });
+    order.resize(most);
+    std::sort(order.begin(), order.end());
+    std::vector<Mixture::Place> kept;
+    for (const std::size_t i : order) kept.push_back(places[i]);
+    return kept;
+  }
+  std::vector<TokenBatch> batches_of(const std::vector<Mixture::Place>& places) const {
+    std::vector<TokenBatch> all;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      if (i % std::size_t(batching_.examples) == 0) all.emplace_back();
+      append(all.back(), read(places[i]));
+    }
+    return all;
   }
   void load() {
     const std::size_t n = std::size_t(batching_.examples) * std::size_t(batching_.window);

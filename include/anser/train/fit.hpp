@@ -7,6 +7,11 @@
 
 namespace anser {
 
+/// A loss or a gradient was not finite.
+struct NotFinite : Error {
+  using Error::Error;
+};
+
 /// What a step came to.
 struct StepReport {
   long long step = 0;  // counted from 1
@@ -31,8 +36,8 @@ class Fit {
 
   const std::vector<Parameter<B>>& parameters() const { return parameters_; }
 
-  /// `loss(cx, i)` computes batch i of the step on a tape -> [1]. Throws Error where a loss or the gradient is not
-  /// finite; parameters are then as they were.
+  /// `loss(cx, i)` computes batch i of the step on a tape -> [1]. Throws NotFinite, naming what went first, where a
+  /// loss or the gradient is; parameters are then as they were.
   template <class F>
   StepReport step(F&& loss) {
     check(accumulate > 0, "fit: ", accumulate, " batches to a step");
@@ -45,12 +50,13 @@ class Fit {
         const Real<B> l = loss(cx, i);
         const double value = double(l.host().at(0));
         // blame() reads all that learns: only once something is wrong
-        if (!std::isfinite(value)) fail("the loss of step ", report.step, " is ", value, blame());
+        if (!std::isfinite(value)) throw NotFinite(concat("the loss of step ", report.step, " is ", value, blame()));
         report.loss += value / accumulate;
         tape.backward<B>(l);
       }
       report.norm = gradient_norm(parameters_) / accumulate;
-      if (!std::isfinite(report.norm)) fail("the gradient of step ", report.step, " is not finite", blame());
+      if (!std::isfinite(report.norm))
+        throw NotFinite(concat("the gradient of step ", report.step, " is not finite", blame()));
     } catch (...) {
       release_gradients(parameters_);
       throw;

@@ -1,0 +1,118 @@
+#include "settings.hpp"
+
+#include <CLI/CLI.hpp>
+#include <anser/core/error.hpp>
+#include <anser/io/json.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+
+namespace anser::cli {
+namespace {
+
+/// What may be given anew when a training goes on: where it runs, how long, and what it tells.
+constexpr const char* free_to_change[] = {"steps",  "save-every", "validate-every", "threads",
+                                          "resume", "settings",   "keep-last",      "help"};
+
+bool is_free(const std::string& key) {
+  return std::find(std::begin(free_to_change), std::end(free_to_change), key) != std::end(free_to_change);
+}
+
+/// The value of --name, given as two words or with '='.
+std::optional<std::string> value_of(const std::vector<std::string>& words, const std::string& name) {
+  const std::string option = "--" + name;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i].starts_with(option + '=')) return words[i].substr(option.size() + 1);
+    if (words[i] == option) return i + 1 < words.size() ? words[i + 1] : std::string();
+  }
+  return std::nullopt;
+}
+
+std::string as_word(const Json& value) {
+  switch (value.kind()) {
+    case Json::Kind::text: return value.text();
+    case Json::Kind::integer:
+    case Json::Kind::real:
+    case Json::Kind::boolean: return value.written();
+    default: fail(value.place(), ": an option is a text, a number, true or false, or a list of texts");
+  }
+}
+
+/// Whether two words say the same: numbers may be written in several ways.
+bool same(const std::string& a, const std::string& b) {
+  if (a == b) return true;
+  char *end_a = nullptr, *end_b = nullptr;
+  const double x = std::strtod(a.c_str(), &end_a), y = std::strtod(b.c_str(), &end_b);
+  return !a.empty() && !b.empty() && *end_a == 0 && *end_b == 0 && x == y;
+}
+
+/// Adds the file's options to the words. `kept`: those of a training that is resumed, which must not be contradicted.
+void add_file(std::vector<std::string>& words, const std::string& path, bool kept) {
+  const Json file = read_json(path);
+  check(file.kind() == Json::Kind::object, path, ": settings are an object such as {\"steps\": 1000}");
+  for (const std::string& key : file.keys()) {
+    const auto value = file.find(key);
+    if (!value || key == "settings" || key == "resume") continue;
+    std::vector<std::string> said;
+    if (value->kind() == Json::Kind::list)
+      for (const auto& item : value->items()) said.push_back(as_word(item));
+    else
+      said.push_back(as_word(*value));
+    const auto given = value_of(words, key);
+    if (given) {
+      const bool differs = said.size() == 1 && value->kind() != Json::Kind::boolean && !same(*given, said[0]);
+      check(!kept || is_free(key) || !differs, "--", key, " is ", *given,
+            ", and the training that is to be resumed was ", "started with ", said[0], " (", path,
+            "); leave the option out, or train into another folder");
+      continue;
+    }
+    for (const auto& word : said) words.push_back("--" + key + '=' + word);
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> with_settings(std::vector<std::string> words) {
+  if (words.size() < 2 || words[0] != "train") return words;
+  if (const auto path = value_of(words, "settings")) add_file(words, *path, false);
+  if (value_of(words, "resume")) {
+    const bool gate = words[1] == "gate";
+    auto output = value_of(words, "output");
+    if (!output && gate) output = value_of(words, "expert");
+    std::error_code ignored;
+    if (const auto path = output.value_or("") + (gate ? "/training-gate" : "/training") + "/settings.json";
+        output && std::filesystem::exists(path, ignored))
+      add_file(words, path, true);
+  }
+  return words;
+}
+
+std::string settings_of(const CLI::App& command) {
+  std::string text;
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->get_lnames().empty()) continue;
+    const std::string name = option->get_lnames()[0];
+    if (name == "help" || name == "settings" || name == "resume") continue;
+    auto values = option->count() ? option->results() : std::vector<std::string>{option->get_default_str()};
+    const bool flag = option->get_items_expected_max() == 0;
+    if (flag) values = {option->count() ? values[0] : "false"};
+    if (values.size() == 1 && values[0].empty()) continue;
+    const auto written = [&](const std::string& v) {
+      if (flag) return v;
+      try {  // numbers stay numbers
+        const auto kind = parse_json(v, name).kind();
+        if (kind == Json::Kind::integer || kind == Json::Kind::real) return v;
+      } catch (const Error&) {
+      }
+      return quote(v);
+    };
+    std::string value;
+    for (const auto& v : values) value += (value.empty() ? "" : ", ") + written(v);
+    if (values.size() > 1) value = '[' + value + ']';
+    text += (text.empty() ? "{\n  " : ",\n  ") + quote(name) + ": " + value;
+  }
+  return text + "\n}\n";
+}
+
+}  // namespace anser::cli

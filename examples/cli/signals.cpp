@@ -1,0 +1,38 @@
+#include "signals.hpp"
+
+#include <anser/io/output_file.hpp>
+
+#include <atomic>
+#include <csignal>
+
+namespace anser::cli {
+namespace {
+
+std::atomic<bool> noting = false, noted = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+/// Ends by the signal as if nothing caught it.
+void leave(int signal) {
+  if (noting && signal != SIGPIPE && !noted.exchange(true)) return;
+  anser::remove_unfinished_files();
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);  // blocked until this returns
+}
+
+}  // namespace
+
+void catch_signals() {
+  struct sigaction action {};
+  action.sa_handler = leave;
+  action.sa_flags = int(SA_RESTART);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXCPU}) {
+    struct sigaction before {};
+    sigaction(signal, nullptr, &before);
+    if (before.sa_handler == SIG_DFL) sigaction(signal, &action, nullptr);  // nohup's choice stays
+  }
+}
+
+void note_signals() { noting = true; }
+bool signalled() { return noted; }
+
+}  // namespace anser::cli

@@ -1,0 +1,354 @@
+#include <fmt/core.h>
+#include <sys/resource.h>
+
+#include <anser/io/output_file.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "options.hpp"
+#include "plot.hpp"
+#include "settings.hpp"
+#include "signals.hpp"
+#include "text.hpp"
+#include "trainer.hpp"
+
+namespace anser::cli {
+namespace {
+using Kind = TrainerOptions::Kind;
+
+/// Resident memory of this process in bytes; 0 where the system does not say.
+std::uint64_t resident_memory() {
+  std::ifstream file("/proc/self/statm");
+  std::uint64_t all = 0, resident = 0;
+  file >> all >> resident;
+  return resident * 4096;
+}
+std::uint64_t peak_memory() {
+  rusage use{};
+  getrusage(RUSAGE_SELF, &use);
+  return std::uint64_t(use.ru_maxrss) * 1024;
+}
+
+void describe(const TrainerOptions& o, const TrainingFacts& facts) {
+  for (const auto& line : facts.warnings) warn(line);
+  tell(fmt::format("{} numbers learn, of a model with {}; {} steps of {} examples{}", grouped(facts.learned),
+                   grouped(facts.parameters), grouped(std::uint64_t(o.training.steps)), grouped(std::uint64_t(o.batch)),
+                   facts.validation ? fmt::format(", validated on {} every {} steps", grouped(facts.validation),
+                                                  grouped(std::uint64_t(o.training.validate_every)))
+                                    : ""));
+  if (facts.done) tell(fmt::format("going on after step {}", grouped(std::uint64_t(facts.done))));
+}
+
+/// Shows each step's loss as a running mean, with tokens per second and memory.
+class Watch {
+ public:
+  Watch(const TrainerOptions& o, long long done)
+      : progress_("training", std::size_t(o.training.steps), std::size_t(done)), steps_(o.training.steps) {}
+
+  bool operator()(const Metric& m) {
+    if (m.validation) {
+      validation_ = fmt::format(", validation {:.4g}", *m.validation);
+      return !signalled();
+    }
+    loss_ = begun_ ? 0.9 * loss_ + 0.1 * m.loss : m.loss;
+    rate_ = begun_ ? 0.9 * rate_ + 0.1 * double(m.tokens) / m.seconds : double(m.tokens) / m.seconds;
+    begun_ = true;
+    progress_.advance(1, fmt::format("loss {:.4g}{}, {} tokens/s, {}", loss_, validation_,
+                                     grouped(std::uint64_t(rate_)), size_text(resident_memory())));
+    return !signalled() || m.step == steps_;
+  }
+
+ private:
+  Progress progress_;
+  long long steps_;
+  double loss_ = 0, rate_ = 0;
+  bool begun_ = false;
+  std::string validation_;
+};
+
+void report(const TrainerOptions& o, const Trainer& trainer, long long step) {
+  double seconds = 0;
+  const Metric *last = nullptr, *best = nullptr;
+  for (const Metric& m : trainer.metrics()) {
+    seconds += m.seconds;
+    if (!m.validation) last = &m;
+    if (m.validation && (!best || *m.validation < *best->validation)) best = &m;
+  }
+  const std::string plot = o.training.directory + "/loss.svg";
+  write_file(plot, plot_loss(trainer.metrics(), o.output + ": loss of training"));
+  const char* what = o.kind == Kind::full ? "model" : o.kind == Kind::gate ? "gate" : "expert";
+  print(fmt::format("{} of step {} written to {}\n", what, grouped(std::uint64_t(step)), o.output));
+  if (last) print(fmt::format("loss {:.4g} in the last step", last->loss));
+  if (best)
+    print(fmt::format(", validation {:.4g} at its best, after step {}", *best->validation,
+                      grouped(std::uint64_t(best->step))));
+  print(fmt::format("; {} of training, {} of memory at the peak\n{} shows how it went\n", duration_text(seconds),
+                    size_text(peak_memory()), plot));
+}
+
+void run(TrainerOptions o, const CLI::App& command) {
+  check(!o.data.empty(), "--data: name the file that is trained on");
+  const bool gate = o.kind == Kind::gate;
+  if (gate && o.output.empty()) o.output = o.expert;
+  o.training.directory = o.output + (gate ? "/training-gate" : "/training");
+  if (o.kind == Kind::full)
+    check(!o.engine.model.empty() || (!o.config.empty() && !o.vocabulary.empty()),
+          "train full: give --model DIR to go on from, or --config FILE and --vocab FILE to begin with random weights");
+  if (o.validation.empty() && o.mixing.held_out == 0) o.training.validate_every = 0;
+  o.mixing.seed = o.training.seed;
+  const auto trainer = make_trainer(o);
+  const auto facts = trainer->facts();
+  describe(o, facts);
+  write_file(o.training.directory + "/settings.json", settings_of(command));
+  note_signals();
+  bool done = false;
+  {
+    Watch watch(o, facts.done);
+    done = trainer->run([&](const Metric& m) { return watch(m); });
+  }
+  if (!done) fail("stopped by a signal, and saved; the same command with --resume goes on");
+  report(o, *trainer, trainer->finish());
+}
+
+/// What all kinds of training are told; the defaults are the caller's.
+void add_training_options(CLI::App& c, TrainerOptions& o) {
+  c.add_option("--data", o.data,
+               "Lines of {\"input\": TEXT, \"target\": TEXT}, or with \"choices\" and \"label\"; of several files "
+               "examples are mixed")
+      ->required()
+      ->type_name("FILE.jsonl ...")
+      ->group("Data");
+  c.add_option("--validation", o.validation, "A file of examples that the loss is validated on")
+      ->type_name("FILE.jsonl")
+      ->group("Data");
+  c.add_option("--held-out", o.mixing.held_out, "Or: the share of each data file that is kept for validation")
+      ->check(Between(0.0, 0.99))
+      ->type_name("X")
+      ->capture_default_str()
+      ->group("Data");
+  c.add_option("--validation-examples", o.validation_examples, "Examples that are validated on at most")
+      ->check(Between(1, 1 << 30))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Data");
+  c.add_option("--mixing-temperature", o.mixing.temperature,
+               "Several files are drawn from in proportion to size^(1/X): 1 as they are, large all alike")
+      ->check(Between(1e-3, 1e9))
+      ->type_name("X")
+      ->capture_default_str()
+      ->group("Data");
+  c.add_option("--mixing-limit", o.mixing.limit, "A file counts as at most so many examples; 0: no limit")
+      ->check(Between(0.0, 1e18))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Data");
+  c.add_option("--max-input", o.limits.input, "Tokens of an input; longer ones are cut")
+      ->check(Between(1, 1 << 20))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Data");
+  c.add_option("--max-target", o.limits.target, "Tokens of a target; longer ones are cut")
+      ->check(Between(1, 1 << 20))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Data");
+
+  c.add_option("--steps", o.training.steps, "Steps in all")
+      ->check(Between(1ll, 1ll << 40))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option("--batch", o.batch, "Examples to a step")
+      ->check(Between(1, 1 << 24))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option("--micro-batch", o.micro_batch,
+               "Of these so many are computed at once, and their gradients added up: memory grows with it. It divides "
+               "--batch")
+      ->check(Between(1, 1 << 24))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option("--optimizer", o.optimizer, "How parameters follow their gradients")
+      ->check(CLI::IsMember({"adamw", "adafactor", "sgd"}))
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option("--learning-rate", o.rate, "Its highest")
+      ->check(Between(0.0, 1e6))
+      ->type_name("X")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option("--schedule", o.schedule, "How it goes on after the warm-up")
+      ->check(CLI::IsMember({"constant", "linear", "cosine", "inverse-sqrt"}))
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option("--warmup", o.warmup, "Steps in which the rate rises to it; below 1: a share of all steps")
+      ->check(Between(0.0, 1e12))
+      ->type_name("X")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option("--weight-decay", o.decay, "Per step, times the rate")
+      ->check(Between(0.0, 1e3))
+      ->type_name("X")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option("--clip", o.clip, "The gradient's greatest norm; 0: no limit")
+      ->check(Between(0.0, 1e9))
+      ->type_name("X")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option("--label-smoothing", o.loss.smoothing, "Share of the probability that is spread over all tokens")
+      ->check(Between(0.0, 0.99))
+      ->type_name("X")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option("--dropout", o.dropout, "The base model's, while it trains; where not given, that of its config.json")
+      ->check(Between(0.0, 0.99))
+      ->type_name("X")
+      ->group("Training");
+  c.add_option_function<std::string>(
+       "--loss",
+       [&o](const std::string& name) { o.loss.choice = name == "mc" ? std::optional(ChoiceLoss{}) : std::nullopt; },
+       "lm: cross-entropy of the target; mc: over the choices too, and against the wrong ones, as T-Few")
+      ->check(CLI::IsMember({"lm", "mc"}))
+      ->type_name("NAME")
+      ->default_str("lm")
+      ->group("Training");
+  c.add_option("--seed", o.training.seed, "Of what is drawn: the order of the data, dropout, first weights")
+      ->check(Between(std::uint64_t(0), ~std::uint64_t(0)))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Training");
+
+  c.add_option("--save-every", o.training.save_every, "Steps from one checkpoint to the next; 0: only after the last")
+      ->check(Between(0ll, 1ll << 40))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Safety");
+  o.training.validate_every = 100;
+  c.add_option("--validate-every", o.training.validate_every, "Steps from one validation to the next")
+      ->check(Between(1ll, 1ll << 40))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Safety");
+  c.add_flag("--keep-last", o.keep_last, "Write the last step's parameters, not those of the best validation")
+      ->group("Safety");
+  c.add_flag("--resume", o.training.resume,
+             "Go on after the last checkpoint, to the same bits as if never stopped; options are those that the "
+             "training was started with")
+      ->group("Safety");
+  c.add_option("--settings", "A JSON file of these options, such as {\"steps\": 100}; the command line goes before it")
+      ->type_name("FILE.json")
+      ->group("Safety");
+}
+
+CLI::App& add_kind(CLI::App& train, const char* name, const char* description, std::shared_ptr<TrainerOptions> o) {
+  CLI::App& c = *train.add_subcommand(name, description);
+  c.callback([o, &c] { run(*o, c); });
+  return c;
+}
+
+void add_expert(CLI::App& train) {
+  auto o = std::make_shared<TrainerOptions>();
+  CLI::App& c = add_kind(
+      train, "expert",
+      "Trains a new LoRA expert on your examples, the model itself frozen, and writes it as a directory that PEFT "
+      "loads too. The defaults are PHATGOOSE's published settings; --output goes into a pool as it is, and gets its "
+      "gate from `anser train gate`.",
+      o);
+  add_model_options(c, o->engine);
+  c.add_option("--output", o->output, "The expert's directory; its last folder is the expert's name")
+      ->required()
+      ->check(Named{})
+      ->type_name("DIR");
+  c.add_option("--name", o->name, "The name that expert.json keeps; where not given, that of the folder")
+      ->type_name("NAME")
+      ->group("Expert");
+  c.add_option("--rank", o->rank, "Of its matrices")
+      ->check(Between(1, 1 << 16))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Expert");
+  c.add_option("--alpha", o->alpha, "Its products count alpha / rank times")
+      ->check(Between(1e-9, 1e9))
+      ->type_name("X")
+      ->capture_default_str()
+      ->group("Expert");
+  c.add_option("--targets", o->targets,
+               "Which linears get it: endings of their names, or a regular expression of whole names")
+      ->type_name("LIST")
+      ->capture_default_str()
+      ->group("Expert");
+  add_training_options(c, *o);
+  add_examples(c, {"anser train expert --model t5 --data questions.jsonl --held-out 0.05 --output experts/questions",
+                   "anser train expert --model t5 --data a.jsonl b.jsonl --steps 200 --batch 32 --output experts/ab",
+                   "anser train expert --resume --output experts/questions"});
+}
+
+void add_gate(CLI::App& train) {
+  auto o = std::make_shared<TrainerOptions>();
+  o->kind = Kind::gate;
+  o->training.steps = 100;
+  CLI::App& c = add_kind(train, "gate",
+                         "Trains an expert's gate, by which PHATGOOSE routes to it: model and expert frozen, on the "
+                         "expert's own data. Writes gate.safetensors into the expert's directory.",
+                         o);
+  add_model_options(c, o->engine);
+  c.add_option("--expert", o->expert, "The expert's directory: ours, or one that PEFT wrote")
+      ->required()
+      ->type_name("DIR");
+  c.add_option("--output", o->output, "Another place for gate.safetensors")->check(Named{})->type_name("DIR");
+  add_training_options(c, *o);
+  add_examples(c, {"anser train gate --model t5 --expert experts/questions --data questions.jsonl"});
+}
+
+void add_full(CLI::App& train) {
+  auto o = std::make_shared<TrainerOptions>();
+  o->kind = Kind::full;
+  o->optimizer = "adafactor";
+  o->rate = 1e-3, o->warmup = 0, o->clip = 0;
+  o->batch = 128;
+  o->training.steps = 1 << 18;
+  o->training.save_every = 1000;
+  CLI::App& c = add_kind(
+      train, "full",
+      "Trains all weights of a model, or those whose names match --learn, and writes a model directory as Hugging Face "
+      "keeps it. Goes on from --model; or begins with random weights, with --config and --vocab. The defaults are how "
+      "T5 was fine-tuned (Raffel et al. 2020): Adafactor at a constant rate of 0.001.",
+      o);
+  add_model_options(c, o->engine, false);
+  c.add_option("--config", o->config, "The config.json of a model that begins with random weights")
+      ->excludes("--model")
+      ->type_name("FILE")
+      ->group("Model");
+  c.add_option("--vocab", o->vocabulary, "Its vocabulary: a spiece.model or tokenizer.json")
+      ->excludes("--model")
+      ->type_name("FILE")
+      ->group("Model");
+  c.add_option("--learn", o->learn, "A regular expression of whole names of weights; the others stay frozen")
+      ->type_name("REGEX")
+      ->capture_default_str()
+      ->group("Model");
+  c.add_option("--output", o->output, "The model's directory")->required()->check(Named{})->type_name("DIR");
+  add_training_options(c, *o);
+  add_examples(c, {"anser train full --model t5 --data all.jsonl --steps 1000 --output t5-all",
+                   "anser train full --config config.json --vocab spiece.model --data all.jsonl --output own-t5"});
+}
+
+}  // namespace
+
+void add_train(CLI::App& program) {
+  CLI::App& train = *program.add_subcommand(
+      "train",
+      "Trains experts, gates and whole models: on JSONL files, safe to interrupt, with a log, a plot of the loss, and "
+      "checkpoints that resume to the same bits.");
+  train.require_subcommand(1);
+  add_expert(train);
+  add_gate(train);
+  add_full(train);
+}
+
+}  // namespace anser::cli

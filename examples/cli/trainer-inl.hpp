@@ -1,0 +1,161 @@
+#pragma once
+#include <anser/train.hpp>
+#include <anser/train/initialise.hpp>
+
+#include "trainer.hpp"
+
+namespace anser::cli {
+
+/// The optimizer by its name, with the settings that T5 is trained with.
+ChosenOptimizer choose_optimizer(const TrainerOptions& o);
+/// The files of a vocabulary and of generation's settings beside `model`, as far as they are there.
+std::vector<std::string> companions(const std::string& model);
+
+template <Backend B>
+class TrainerOn final : public Trainer {
+  using Kind = TrainerOptions::Kind;
+
+ public:
+  TrainerOn(std::unique_ptr<B> device, const TrainerOptions& o)
+      : options_(o),
+        device_(std::move(device)),
+        files_(o.engine.model.empty() ? nullptr : ModelDirectory::open(o.engine.model)),
+        tokenizer_(Tokenizer::load(o.engine.model.empty() ? o.vocabulary : o.engine.model)),
+        model_(*device_, config()) {
+    check(tokenizer_.size() <= model_.config().vocabulary, "the vocabulary has ", tokenizer_.size(),
+          " pieces and the model ", model_.config().vocabulary,
+          " (vocab_size of config.json): they do not belong together");
+    if (files_)
+      model_.load(*files_);
+    else
+      initialise(model_, Random{o.training.seed, 4});
+    learn();
+    training_.emplace(
+        fit(), feed(o.data, o.mixing), validation(),
+        [this](const Context<B>& cx, const TokenBatch& texts, const Batch<B>& batch) {
+          LossOptions loss = options_.loss;
+          if (!batch.training) loss.smoothing = 0;
+          return batch_loss(cx, model_, texts, batch, loss);
+        },
+        o.training);
+    facts_.done = training_->steps();
+  }
+
+  TrainingFacts facts() const override { return facts_; }
+  bool run(const Watch& watch) override { return training_->run(watch); }
+  const std::vector<Metric>& metrics() const override { return training_->metrics(); }
+
+  long long finish() override {
+    const TrainerOptions& o = options_;
+    const long long step = o.keep_last ? training_->steps() : training_->take_best();
+    std::string data;
+    for (const auto& file : o.data) data += (data.empty() ? "" : ", ") + file;
+    if (o.kind == Kind::full) {
+      write_model(o.output, model_, text_of(o.engine.model.empty() ? o.config : o.engine.model + "/config.json"),
+                  o.engine.model.empty() ? std::vector{o.vocabulary} : companions(o.engine.model));
+    } else if (o.kind == Kind::gate) {
+      write_gates(o.expert, gate_tensors(training_->parameters(), name_),
+                  {{"training_data", data}, {"steps", std::to_string(step)}});
+    } else {
+      LoraDescription d;
+      d.rank = o.rank;
+      d.alpha = o.alpha;
+      d.targets = Targets::parse(o.targets);
+      d.base_model = o.engine.model;
+      write_record(o.output, {name_, o.engine.model, files_->hash(), data, step});
+      write_expert(o.output, d, lora_tensors(training_->parameters(), name_));
+    }
+    return step;
+  }
+
+ private:
+  T5Config config() const {
+    T5Config c = files_ ? read_config(*files_) : read_config(read_json(options_.config));
+    if (options_.dropout >= 0) c.dropout = options_.dropout;
+    return c;
+  }
+
+  /// Attaches what is trained, and says what learns; what is frozen is packed.
+  void learn() {
+    const TrainerOptions& o = options_;
+    walk(model_, [&](const std::string&, const auto& t) { facts_.parameters += t.shape().size(); });
+    if (o.kind == Kind::full) {
+      parameters_ = learn_only<B>(Pattern(o.learn), weights_of(model_));
+    } else {
+      std::vector<Expert> one;
+      if (o.kind == Kind::gate) {
+        one.push_back(load_expert(o.expert, &facts_.warnings));
+        check(one[0].kind == "LORA", o.expert, ": a ", one[0].kind, " expert; gates are trained for LoRA experts");
+        check_against(one[0], linears(model_));
+        one[0].gates = nullptr;  // they begin at zeros, whatever was there
+        attach<B, Lora, SigmoidGate>(model_, one);
+      } else {
+        one.push_back(create_expert(name_of_output(), sites_of(model_, Targets::parse(o.targets)), {o.rank, o.alpha},
+                                    Random{o.training.seed, 5}));
+        attach<B, Lora, Uniform>(model_, one);
+      }
+      name_ = one[0].name;
+      model_.pack();
+      parameters_ =
+          learn_only<B>(Pattern(o.kind == Kind::gate ? ".*\\.gate\\..*" : ".*\\.lora_[AB]\\..*"), experts_of(model_));
+    }
+    for (const auto& p : parameters_) facts_.learned += p.value.shape().size();
+  }
+  std::string name_of_output() const {
+    if (!options_.name.empty()) return options_.name;
+    auto path = std::filesystem::absolute(options_.output).lexically_normal();
+    if (!path.has_filename()) path = path.parent_path();
+    return path.filename().string();
+  }
+
+  /// What is computed together: a divisor of the batch, so that all parts count alike.
+  int micro_batch() const { return std::min(options_.micro_batch, options_.batch); }
+  Fit<B, ChosenOptimizer> fit() const {
+    const TrainerOptions& o = options_;
+    Schedule s{Schedule::named(o.schedule), o.rate, 0, o.training.steps};
+    s.warmup = (long long)(o.warmup < 1 ? std::llround(o.warmup * double(o.training.steps)) : std::llround(o.warmup));
+    Fit<B, ChosenOptimizer> f(choose_optimizer(o), parameters_, s);
+    check(o.batch % micro_batch() == 0, "--micro-batch ", micro_batch(), " does not divide --batch ", o.batch);
+    f.accumulate = o.batch / micro_batch();
+    f.clip = o.clip;
+    return f;
+  }
+  Feed feed(const std::vector<std::string>& files, const Mixing& mixing) const {
+    Batching batching;
+    batching.examples = micro_batch();
+    return Feed(files, mixing, batching, options_.limits,
+                [this](const std::string& text) { return tokenizer_.encode(text); });
+  }
+  std::vector<TokenBatch> validation() {
+    const TrainerOptions& o = options_;
+    if (o.training.validate_every <= 0) return {};
+    const auto most = std::size_t(o.validation_examples);
+    auto batches = o.validation.empty() ? feed(o.data, o.mixing).held_out(most) : feed({o.validation}, {}).whole(most);
+    for (const auto& b : batches) facts_.validation += b.inputs.size();
+    return batches;
+  }
+  static std::string text_of(const std::string& path) {
+    const auto file = MappedFile::open(path);
+    return {reinterpret_cast<const char*>(file->data()), file->size()};
+  }
+
+  TrainerOptions options_;
+  std::unique_ptr<B> device_;
+  std::shared_ptr<const ModelDirectory> files_;
+  Tokenizer tokenizer_;
+  T5Model<B> model_;
+  TrainingFacts facts_;
+  std::string name_;
+  std::vector<Parameter<B>> parameters_;
+  std::optional<Training<B, ChosenOptimizer>> training_;
+};
+
+/// The trainer for a storage type by its name.
+template <template <class> class Device, class... A>
+std::unique_ptr<Trainer> make_trainer_of(const TrainerOptions& o, A... device_arguments) {
+  if (o.engine.dtype == "bf16")
+    return std::make_unique<TrainerOn<Device<bf16>>>(std::make_unique<Device<bf16>>(device_arguments...), o);
+  return std::make_unique<TrainerOn<Device<float>>>(std::make_unique<Device<float>>(device_arguments...), o);
+}
+
+}  // namespace anser::cli

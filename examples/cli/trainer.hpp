@@ -1,0 +1,67 @@
+#pragma once
+#include <anser/train.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine.hpp"
+
+namespace anser::cli {
+
+/// Everything that a training can be told.
+struct TrainerOptions {
+  enum class Kind { expert, gate, full };
+  Kind kind = Kind::expert;
+
+  EngineOptions engine;    // full: the model may be empty, which then begins with random weights:
+  std::string config;      // its config.json
+  std::string vocabulary;  // its spiece.model or tokenizer.json
+
+  std::string expert;  // gate: its directory
+  std::string name;    // expert: its name; empty: the output's last folder
+  int rank = 16;
+  double alpha = 1;
+  std::string targets = "q,k,v,o,wi,wi_0,wi_1,wo";
+  std::string learn = ".*";  // full: the weights that learn
+
+  std::vector<std::string> data;
+  std::string validation;  // a file; empty: what is held out
+  int validation_examples = 1024;
+  Mixing mixing;
+  int batch = 1024, micro_batch = 16;
+  TextLimits limits;
+
+  std::string optimizer = "adamw", schedule = "constant";
+  double rate = 5e-3, warmup = 0.06, decay = 0, clip = 1, dropout = -1;  // warmup below 1: a share of the steps
+  LossOptions loss;
+  TrainingOptions training;
+  std::string output;
+  bool keep_last = false;
+};
+
+/// What is known before the first step.
+struct TrainingFacts {
+  std::uint64_t learned = 0, parameters = 0;  // numbers
+  long long done = 0;                         // steps of the training that goes on
+  std::size_t validation = 0;                 // examples
+  std::vector<std::string> warnings;
+};
+
+/// A training on some backend: all that the command needs to know of it.
+class Trainer {
+ public:
+  using Watch = std::function<bool(const Metric&)>;
+  virtual ~Trainer() = default;
+  virtual TrainingFacts facts() const = 0;
+  /// Whether all steps are made; false: stopped by `watch`, and saved.
+  virtual bool run(const Watch& watch) = 0;
+  /// Writes what was learned; returns the step whose parameters they are.
+  virtual long long finish() = 0;
+  virtual const std::vector<Metric>& metrics() const = 0;
+};
+
+/// Throws Error where a file is at fault, a setting is none, or the backend cannot be had on this machine.
+std::unique_ptr<Trainer> make_trainer(const TrainerOptions& o);
+
+}  // namespace anser::cli

@@ -1,0 +1,30 @@
+#include <anser/cpu.hpp>
+
+#include "trainer-inl.hpp"
+
+namespace anser::cli {
+
+std::unique_ptr<Trainer> make_cuda_trainer(const TrainerOptions& o);  // trainer_cuda.cpp
+
+std::unique_ptr<Trainer> make_trainer(const TrainerOptions& o) {
+  return o.engine.backend == "cuda" ? make_cuda_trainer(o) : make_trainer_of<Cpu>(o, o.engine.threads);
+}
+
+ChosenOptimizer choose_optimizer(const TrainerOptions& o) {
+  if (o.optimizer == "adamw") return {AdamW{.weight_decay = o.decay}};
+  if (o.optimizer == "sgd") return {Sgd{.momentum = 0.9, .weight_decay = o.decay}};
+  check(o.optimizer == "adafactor", "--optimizer: ", o.optimizer, " is none of adamw, adafactor, sgd");
+  return {Adafactor{.weight_decay = o.decay, .relative_step = false}};
+}
+
+std::vector<std::string> companions(const std::string& model) {
+  std::vector<std::string> files;
+  for (const char* name : {"spiece.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+                           "added_tokens.json", "generation_config.json"}) {
+    std::error_code ignored;
+    if (const std::string path = model + '/' + name; std::filesystem::exists(path, ignored)) files.push_back(path);
+  }
+  return files;
+}
+
+}  // namespace anser::cli

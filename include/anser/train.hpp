@@ -1,0 +1,160 @@
+#pragma once
+/// Training T5 and its experts: what joins the model with train/, from batches of texts to the directories that come
+/// out.
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backend/cpu.hpp"
+#include "t5.hpp"
+#include "train/chosen.hpp"
+#include "train/loss.hpp"
+#include "train/training.hpp"
+#if defined(ANSER_HAS_CUDA)
+#include "backend/cuda.hpp"
+#endif
+
+namespace anser {
+
+/// What a training lowers.
+struct LossOptions {
+  double smoothing = 0;              // of labels: this share of the probability is spread over the vocabulary
+  std::optional<ChoiceLoss> choice;  // over an example's choices, instead of over its target's tokens alone
+};
+
+/// The mean loss of a batch of texts -> [1]. Throws Error for an example without choices where they are asked for.
+template <Backend B>
+Real<B> batch_loss(const Context<B>& cx, const T5Model<B>& model, const TokenBatch& texts, const Batch<B>& batch,
+                   const LossOptions& o) {
+  const int pad = model.config().pad;
+  auto session = model.encode(cx, Tokens::pad(texts.inputs, pad), batch);
+  if (!o.choice) return mean_loss(cx, model, session, Tokens::pad(texts.targets, pad), o.smoothing);
+  std::size_t most = 0;
+  for (std::size_t b = 0; b < texts.choices.size(); ++b) {
+    if (texts.labels[b] < 0 || texts.choices[b].empty())
+      fail(texts.places[b], ": no \"choices\" with a \"label\"; a loss over choices needs both on every line");
+    most = std::max(most, texts.choices[b].size());
+  }
+  std::vector<std::vector<std::int32_t>> rows;
+  std::vector<int> lengths;
+  for (const auto& choices : texts.choices)
+    for (std::size_t i = 0; i < most; ++i) {
+      rows.push_back(i < choices.size() ? choices[i] : std::vector<std::int32_t>{});
+      lengths.push_back(int(rows.back().size()));
+    }
+  const auto losses = token_losses(cx, model, session, Tokens::pad(rows, pad), o.smoothing);
+  return choice_loss(cx, losses, lengths, texts.labels, *o.choice);
+}
+
+/// The sites that a new expert gets. Throws Error where no linear is meant.
+template <Backend B>
+std::vector<Site> sites_of(T5Model<B>& model, const Targets& targets) {
+  std::vector<Site> sites;
+  model.each_site([&](const Site& site, const auto&) {
+    if (targets.match(site.name)) sites.push_back(site);
+  });
+  check(!sites.empty(), "targets: ", targets.written(), " names no linear of this model; they are called q, k, v, o, ",
+        model.config().gated ? "wi_0, wi_1" : "wi", " and wo");
+  return sites;
+}
+
+/// A walk over all that experts and routers hold, for learn_only: "<site>.lora_A.<expert>.weight",
+/// "<site>.gate.<expert>".
+template <Backend B>
+auto experts_of(T5Model<B>& model) {
+  return [&model](const auto& leaf) {
+    model.each_site([&](const Site& site, const std::unique_ptr<SiteExperts<B>>& place) {
+      if (!place) return;
+      place->visit([&](const std::string& name, Real<B>& tensor) { leaf(site.name + '.' + name, tensor); });
+    });
+  };
+}
+/// A walk over the model's own weights, under Hugging Face's names.
+template <Backend B>
+auto weights_of(T5Model<B>& model) {
+  return [&model](const auto& leaf) { walk(model, leaf); };
+}
+
+/// Numbers on the host under the names of a file, ready to be written.
+class Written {
+ public:
+  template <Backend B, class T>
+  void add(const std::string& name, const Tensor<B, T>& tensor, const Shape& shape) {
+    const auto host = tensor.host();
+    std::vector<float> numbers;
+    numbers.reserve(host.size());
+    for (const T v : host) numbers.push_back(float(v));
+    const auto kept = std::make_shared<const std::vector<float>>(std::move(numbers));
+    Stored s = stored_view(kept->data(), shape);
+    s.keep = kept;
+    tensors.emplace_back(name, std::move(s));
+  }
+  std::vector<NamedTensor> tensors;
+};
+
+/// One expert's tensors among parameters, as adapter_model.safetensors names them.
+template <Backend B>
+std::vector<NamedTensor> lora_tensors(const std::vector<Parameter<B>>& parameters, const std::string& expert) {
+  Written w;
+  for (const Parameter<B>& p : parameters)
+    for (const std::string matrix : {".lora_A.", ".lora_B."})
+      if (const std::string end = matrix + expert + ".weight"; p.name.ends_with(end))
+        w.add(p.name.substr(0, p.name.size() - end.size()) + matrix + "weight", p.value, p.value.shape());
+  return std::move(w.tensors);
+}
+
+/// One expert's gates among parameters, as gate.safetensors names them.
+template <Backend B>
+std::vector<NamedTensor> gate_tensors(const std::vector<Parameter<B>>& parameters, const std::string& expert) {
+  Written w;
+  const std::string end = ".gate." + expert;
+  for (const Parameter<B>& p : parameters)
+    if (p.name.ends_with(end)) w.add(p.name.substr(0, p.name.size() - end.size()), p.value, {p.value.cols()});
+  return std::move(w.tensors);
+}
+
+/// Writes a model directory as Hugging Face keeps it: the weights in f32, with the config.json given and the
+/// vocabulary's files, copied. config.json comes last, so that a directory which has one is whole. Throws Error where
+/// it cannot.
+template <Backend B>
+void write_model(const std::string& directory, T5Model<B>& model, const std::string& config,
+                 const std::vector<std::string>& copied) {
+  namespace fs = std::filesystem;
+  std::error_code problem;
+  fs::create_directories(directory, problem);
+  check(!problem, directory, ": the folder cannot be made: ", problem.message(), "; name another output");
+  Written w;
+  walk(model, [&](const std::string& name, auto& tensor) { w.add(name, tensor, tensor.shape()); });
+  fs::remove(directory + "/config.json", problem);
+  write_safetensors(directory + "/model.safetensors", std::move(w.tensors), {{"format", "pt"}});
+  for (const std::string& from : copied) {
+    const std::string to = directory + '/' + fs::path(from).filename().string();
+    if (fs::exists(to, problem) && fs::equivalent(from, to, problem)) continue;
+    const auto file = MappedFile::open(from);
+    write_file(to, {reinterpret_cast<const char*>(file->data()), file->size()});
+  }
+  write_file(directory + "/config.json", config);
+}
+
+}  // namespace anser
+
+/// What a compiled library holds of training for one backend.
+#define ANSER_TRAIN_INSTANCES(prefix, B)                                                                          \
+  prefix template class Training<B, ChosenOptimizer>;                                                             \
+  prefix template Real<B> batch_loss<B>(const Context<B>&, const T5Model<B>&, const TokenBatch&, const Batch<B>&, \
+                                        const LossOptions&);
+
+#if defined(ANSER_COMPILED)
+namespace anser {
+ANSER_TRAIN_INSTANCES(extern, Cpu<float>)
+ANSER_TRAIN_INSTANCES(extern, Cpu<bf16>)
+#if defined(ANSER_HAS_CUDA)
+ANSER_TRAIN_INSTANCES(extern, Cuda<float>)
+ANSER_TRAIN_INSTANCES(extern, Cuda<bf16>)
+#endif
+}  // namespace anser
+#endif

@@ -1,0 +1,209 @@
+#pragma once
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../nn/routing.hpp"
+#include "checkpoint.hpp"
+#include "feed.hpp"
+#include "fit.hpp"
+#include "metrics.hpp"
+
+namespace anser {
+
+/// Where a training keeps what it goes on from, and how often.
+struct TrainingOptions {
+  std::string directory;         // last.safetensors, best.safetensors, metrics.jsonl; made where it is missing
+  long long steps = 1'000;       // in all
+  long long save_every = 100;    // steps; 0: only after the last
+  long long validate_every = 0;  // steps, and after the last; 0: never
+  std::uint64_t seed = 0;        // of dropout, and whatever a loss draws
+  bool resume = false;           // go on after last.safetensors, where there is one
+  bool checkpointing = false;    // activations are computed again for the gradient
+};
+
+/// A training from its first step to its last: batches, steps, validation, checkpoints, metrics. Stopped at any moment,
+/// even by SIGKILL, it goes on from the last checkpoint to the same bits as if never stopped, on the same machine and
+/// number of threads.
+template <Backend B, class O>
+class Training {
+ public:
+  /// The mean loss of a batch -> [1]; `batch` says whether it trains, the step, and where randomness comes from.
+  using Loss = std::function<Real<B>(const Context<B>&, const TokenBatch&, const Batch<B>& batch)>;
+  /// Told of each step and validation; false: save, and stop.
+  using Watch = std::function<bool(const Metric&)>;
+
+  /// `validation` is what the loss is validated on. Throws Error where there is a training in the directory and it is
+  /// not to be resumed, or its checkpoint does not fit.
+  Training(Fit<B, O> fit, Feed feed, std::vector<TokenBatch> validation, Loss loss, TrainingOptions o)
+      : fit_(std::move(fit)),
+        feed_(std::move(feed)),
+        validation_(std::move(validation)),
+        loss_(std::move(loss)),
+        options_(std::move(o)),
+        metrics_((prepare(), options_.directory + "/metrics.jsonl"), fit_.optimizer.steps) {}
+
+  /// Makes the steps that are missing. Returns whether all are made. Throws Error where a loss or a gradient is not
+  /// finite, naming the batch's lines; the last checkpoint stays.
+  bool run(const Watch& watch) {
+    while (fit_.optimizer.steps < options_.steps) {
+      const Metric m = step();
+      metrics_.add(m);
+      bool go_on = watch(m);
+      const bool last = m.step == options_.steps;
+      if (!validation_.empty() && options_.validate_every > 0 && (last || m.step % options_.validate_every == 0))
+        go_on = watch(validate(m.step)) && go_on;
+      if (last || !go_on || (options_.save_every > 0 && m.step % options_.save_every == 0)) save();
+      if (!go_on) return last;
+    }
+    return true;
+  }
+
+  /// Takes the parameters of the best validation, where there was one. Returns their step, or that of the last.
+  long long take_best() {
+    if (best_step_ == 0) return steps();
+    const auto file = Safetensors::open(best_path());
+    for (const Parameter<B>& p : fit_.parameters()) {
+      std::vector<typename B::real> v(p.value.shape().size());
+      convert(file->get("parameter." + p.name, p.value.shape()), v.data());
+      p.value.assign(v);
+    }
+    return best_step_;
+  }
+
+  long long steps() const { return fit_.optimizer.steps; }
+  const std::vector<Metric>& metrics() const { return metrics_.all(); }
+  const std::vector<Parameter<B>>& parameters() const { return fit_.parameters(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  std::string last_path() const { return options_.directory + "/last.safetensors"; }
+  std::string best_path() const { return options_.directory + "/best.safetensors"; }
+
+  void prepare() {
+    std::error_code problem;
+    std::filesystem::create_directories(options_.directory, problem);
+    check(!problem, options_.directory, ": the folder cannot be made: ", problem.message(), "; name another output");
+    const bool begun = std::filesystem::exists(last_path(), problem);
+    check(!begun || options_.resume, last_path(),
+          ": a training was begun here; resume it (--resume), or name another output");
+    if (!begun) return;
+    const auto notes = load_checkpoint(last_path(), fit_.parameters(), fit_.optimizer);
+    auto note = [&](const char* name) {
+      const auto at = notes.find(name);
+      check(at != notes.end(), last_path(), " does not say ", name, "; it is no checkpoint of a training");
+      return at->second;
+    };
+    check(fit_.optimizer.steps <= options_.steps, last_path(), ": ", fit_.optimizer.steps,
+          " steps are made already, and ", options_.steps, " are asked for; ask for more, or name another output");
+    feed_.seek({std::stoull(note("feed.window")), std::size_t(std::stoull(note("feed.batch")))});
+    best_step_ = std::stoll(note("best.step"));
+    best_loss_ = best_step_ ? std::stod(note("best.loss")) : best_loss_;
+  }
+
+  Metric step() {
+    const auto start = Clock::now();
+    Metric m;
+    std::vector<std::string> places;
+    try {
+      const StepReport r = fit_.step([&](const Context<B>& cx, int i) {
+        const TokenBatch batch = feed_.next();
+        places.insert(places.end(), batch.places.begin(), batch.places.end());
+        m.tokens += tokens_of(batch);
+        const auto at = std::uint64_t(fit_.optimizer.steps) * std::uint64_t(fit_.accumulate) + std::uint64_t(i);
+        Batch<B> about;
+        about.training = true;
+        about.step = int(fit_.optimizer.steps);
+        about.random = Random{options_.seed, 3}.fork(at);
+        return loss_(cx, batch, about);
+      });
+      m.step = r.step;
+      m.loss = r.loss;
+      m.norm = r.norm;
+      m.rate = r.rate;
+    } catch (const NotFinite& e) {
+      throw NotFinite(e.what() + lines(places));
+    }
+    m.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    return m;
+  }
+
+  /// The mean over examples of the validation loss; keeps the parameters where it is the lowest yet.
+  Metric validate(long long step) {
+    const auto start = Clock::now();
+    const Context<B> cx{fit_.parameters()[0].value.device()};
+    double total = 0, count = 0;
+    for (const TokenBatch& batch : validation_) {
+      const double n = double(batch.inputs.size());
+      total += n * double(loss_(cx, batch, {}).host().at(0));
+      count += n;
+    }
+    Metric m;
+    m.step = step;
+    m.validation = total / count;
+    check(std::isfinite(*m.validation), "the validation loss after step ", step, " is ", *m.validation);
+    if (*m.validation < best_loss_) {
+      best_loss_ = *m.validation;
+      best_step_ = step;
+      save_parameters();
+    }
+    m.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    metrics_.add(m);
+    return m;
+  }
+
+  void save() {
+    const auto [window, batch] = feed_.position();
+    save_checkpoint(last_path(), fit_.parameters(), fit_.optimizer,
+                    {{"feed.window", std::to_string(window)},
+                     {"feed.batch", std::to_string(batch)},
+                     {"best.step", std::to_string(best_step_)},
+                     {"best.loss", exact(best_loss_)}});
+  }
+  void save_parameters() {
+    std::vector<std::vector<typename B::real>> numbers;  // alive until written
+    std::vector<NamedTensor> tensors;
+    for (const Parameter<B>& p : fit_.parameters()) {
+      numbers.push_back(p.value.host());
+      tensors.emplace_back("parameter." + p.name, stored_view(numbers.back().data(), p.value.shape()));
+    }
+    write_safetensors(best_path(), std::move(tensors),
+                      {{"step", std::to_string(best_step_)}, {"validation_loss", exact(best_loss_)}});
+  }
+
+  static std::string exact(double v) {
+    char text[40];
+    std::snprintf(text, sizeof text, "%.17g", v);
+    return text;
+  }
+  static long long tokens_of(const TokenBatch& batch) {
+    long long n = 0;
+    for (const auto* rows : {&batch.inputs, &batch.targets})
+      for (const auto& r : *rows) n += (long long)(r.size());
+    return n;
+  }
+  static std::string lines(const std::vector<std::string>& places) {
+    if (places.empty()) return {};
+    constexpr std::size_t named = 8;
+    std::string text = "; the batch was ";
+    for (std::size_t i = 0; i < std::min(named, places.size()); ++i) text += (i ? ", " : "") + places[i];
+    return places.size() > named ? concat(text, " and ", places.size() - named, " more lines") : text;
+  }
+
+  Fit<B, O> fit_;
+  Feed feed_;
+  std::vector<TokenBatch> validation_;
+  Loss loss_;
+  TrainingOptions options_;
+  double best_loss_ = std::numeric_limits<double>::infinity();
+  long long best_step_ = 0;
+  Metrics metrics_;
+};
+
+}  // namespace anser

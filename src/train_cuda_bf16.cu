@@ -1,0 +1,6 @@
+#include <anser/cuda.hpp>
+#include <anser/train.hpp>
+
+namespace anser {
+ANSER_TRAIN_INSTANCES(, Cuda<bf16>)
+}  // namespace anser
