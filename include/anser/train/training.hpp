@@ -46,7 +46,7 @@ class Training {
         validation_(std::move(validation)),
         loss_(std::move(loss)),
         options_(std::move(o)),
-        metrics_((prepare(), options_.directory + "/metrics.jsonl"), fit_.optimizer.steps) {}
+        metrics_(prepare()) {}
 
   /// Makes the steps that are missing. Returns whether all are made. Throws Error where a loss or a gradient is not
   /// finite, naming the batch's lines; the last checkpoint stays.
@@ -86,7 +86,12 @@ class Training {
   std::string last_path() const { return options_.directory + "/last.safetensors"; }
   std::string best_path() const { return options_.directory + "/best.safetensors"; }
 
-  void prepare() {
+  /// Goes to where a stopped training was. Returns the metrics up to there.
+  Metrics prepare() {
+    begin();
+    return {options_.directory + "/metrics.jsonl", fit_.optimizer.steps};
+  }
+  void begin() {
     std::error_code problem;
     std::filesystem::create_directories(options_.directory, problem);
     check(!problem, options_.directory, ": the folder cannot be made: ", problem.message(), "; name another output");
