@@ -123,14 +123,14 @@ std::string plot_loss(const std::vector<Metric>& metrics, const std::string& tit
   out += fmt::format(
       "<text x=\"16\" y=\"{0:.0f}\" transform=\"rotate(-90 16 {0:.0f})\" text-anchor=\"middle\">loss</text>\n",
       (top + height - bottom) / 2);
-  double x = width - right - (checked.empty() ? 190 : 290);
+  double x = width - right - (checked.empty() ? 215 : 315);
   const auto legend = [&](const char* kind, const char* name, double wide) {
     out += fmt::format("<polyline class=\"{}\" points=\"{:.0f},20 {:.0f},20\"/><text x=\"{:.0f}\" y=\"24\">{}</text>\n",
                        kind, x, x + 22, x + 28, name);
     x += wide;
   };
   legend("each", "a step", 90);
-  legend("mean", "running mean", 120);
+  legend("mean", "running mean", 130);
   if (!checked.empty()) legend("checked", "validation", 100);
   return out + "</svg>\n";
 }

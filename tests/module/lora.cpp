@@ -61,7 +61,7 @@ BOOST_AUTO_TEST_CASE(a_step_against_the_gradient_lowers_the_loss) {
   const auto loss = [&](Tape* tape) {
     const Context<B> cx{on, tape};
     const auto y = with_host<B>(cx, t, [&](const Host<B>& h, const Tensor<B>& x) {
-      return lora.forward(cx, h, x, {indices(on, {1, 1}, {0}), tensor<B>(on, {1, 1}, {1})});
+      return lora.forward(cx, h, x, OutputRouting<B>{indices(on, {1, 1}, {0}), tensor<B>(on, {1, 1}, {1})});
     });
     return sum(cx, multiply(cx, y, y));
   };
@@ -91,7 +91,7 @@ BOOST_AUTO_TEST_CASE(a_lone_learner_is_heard_only_where_it_is_named) {
   const auto run = [&](const std::vector<std::int32_t>& expert) {
     const Context<B> cx{on};
     return with_host<B>(cx, t, [&](const Host<B>& h, const Tensor<B>& x) {
-      return lora.forward(cx, h, x, {indices(on, {3, 1}, expert), tensor<B>(on, {3, 1}, {1, 1, 1})});
+      return lora.forward(cx, h, x, OutputRouting<B>{indices(on, {3, 1}, expert), tensor<B>(on, {3, 1}, {1, 1, 1})});
     });
   };
   const auto all = doubles(run({0, 0, 0}).host()), some = doubles(run({0, -1, 0}).host());
@@ -104,9 +104,31 @@ BOOST_AUTO_TEST_CASE(a_lone_learner_is_heard_only_where_it_is_named) {
   BOOST_CHECK_EXCEPTION(
       with_host<B>({on}, t,
                    [&](const Host<B>& h, const Tensor<B>& x) {
-                     return lora.forward({on}, h, x, {indices(on, {2, 1}, {0, 0}), tensor<B>(on, {2, 1}, {1, 1})});
+                     return lora.forward({on}, h, x,
+                                         OutputRouting<B>{indices(on, {2, 1}, {0, 0}), tensor<B>(on, {2, 1}, {1, 1})});
                    }),
       Error, says("2 decisions for 3 rows"));
+}
+
+BOOST_AUTO_TEST_CASE(a_decision_is_merged_once_and_unlike_experts_are_not) {
+  const Site site = here();
+  Lora::On<B> lora(device<B>(), {}, site), unlike(device<B>(), {}, site);
+  auto pool = lora_pool({site}, {2, 2});
+  for (auto& e : pool) e.scale = [](std::string_view, int) { return 1.0; };
+  lora.load(site, pool);
+  unlike.load(site, lora_pool({site}, {2, 1}));
+  B& on = device<B>();
+  const Inputs<B> t{tensor<B>(on, {2, lora_in}, numbers(2 * lora_in, 1)),
+                    tensor<B>(on, {lora_out, lora_in}, numbers(lora_out * lora_in, 2))};
+  const ParameterRouting<B> r{indices(on, {1, 2}, {0, 1}), tensor<B>(on, {1, 2}, {0.5, 0.5})};
+  const auto run = [&](const Lora::On<B>& l, const ParameterRouting<B>& said) {
+    return with_host<B>({on}, t, [&](const Host<B>& h, const Tensor<B>& x) { return l.forward({on}, h, x, said); });
+  };
+  const auto first = run(lora, r).host();
+  lora.experts->a(0).assign(numbers(2 * lora_in, 9));  // what was merged already stays, as a session's plan does
+  BOOST_TEST((run(lora, ParameterRouting<B>(r)).host() == first));
+  BOOST_TEST((run(lora, {r.expert, r.weight}).host() != first));
+  BOOST_CHECK_EXCEPTION(run(unlike, {r.expert, r.weight}), Error, says("differ in rank or scale"));
 }
 
 BOOST_AUTO_TEST_CASE(parameters_have_pefts_names) {

@@ -48,12 +48,49 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_site_is_the_host_and_the_weighted_deltas, B, Bac
             Lora::On<D> lora(cx.device, {}, site);
             lora.load(site, lora_pool({site}, c.ranks));
             return with_host<D>(cx, t, [&](const Host<D>& h, const Tensor<D>& x) {
-              return lora.forward(cx, h, x, {indices(cx.device, {c.rows / c.times, c.k}, c.expert), t[2]});
+              return lora.forward(cx, h, x,
+                                  OutputRouting<D>{indices(cx.device, {c.rows / c.times, c.k}, c.expert), t[2]});
             });
           },
           mixed(host, site, c.ranks, in[0].values, c.rows, c.times, c.expert, in[2].values));
     }
   }
+}
+
+// SMEAR's merge: A and B averaged apart, and one expert run per example.
+BOOST_AUTO_TEST_CASE_TEMPLATE(parameters_are_averaged_per_example, B, Backends) {
+  const Site site = linear_site(lora_in, lora_out);
+  constexpr int examples = 2, rows = 3, rank = 2;
+  const std::vector<int> ranks{rank, 0, rank, rank};
+  const std::vector<std::int32_t> expert{0, 2, 3, 3, 0, 2};
+  const std::vector<Input> in{input({examples * rows, lora_in}, 1), input({lora_out, lora_in}, 2),
+                              input({examples, 3}, 3)};
+  auto expected = product_t(in[0].values, in[1].values, examples * rows, lora_out, lora_in);
+  for (std::size_t b = 0; b < examples; ++b) {
+    std::vector<double> a(rank * lora_in), up(lora_out * rank);
+    for (std::size_t s = 3 * b; s < 3 * b + 3; ++s) {
+      const auto e = std::size_t(expert[s]);
+      const auto of_a = lora_a(site, rank, e), of_b = lora_b(site, rank, e);
+      for (std::size_t i = 0; i < a.size(); ++i) a[i] += in[2].values[s] * of_a[i];
+      for (std::size_t i = 0; i < up.size(); ++i) up[i] += in[2].values[s] * of_b[i];
+    }
+    const std::vector<double> x(in[0].values.begin() + long(b * rows * lora_in),
+                                in[0].values.begin() + long((b + 1) * rows * lora_in));
+    const auto delta = product_t(product_t(x, a, rows, rank, lora_in), up, rows, lora_out, rank);
+    for (std::size_t i = 0; i < delta.size(); ++i) expected[b * rows * lora_out + i] += 0.25 * delta[i];
+  }
+  check_op<B>(
+      in,
+      [&]<class D>(const Context<D>& cx, const Inputs<D>& t) {
+        Lora::On<D> lora(cx.device, {}, site);
+        auto pool = lora_pool({site}, ranks);
+        for (auto& e : pool) e.scale = [](std::string_view, int) { return 0.25; };
+        lora.load(site, pool);
+        return with_host<D>(cx, t, [&](const Host<D>& h, const Tensor<D>& x) {
+          return lora.forward(cx, h, x, ParameterRouting<D>{indices(cx.device, {examples, 3}, expert), t[2]});
+        });
+      },
+      expected);
 }
 
 // One that learns takes two products instead of the grouped op, and several learn through the op: both are the sum.
@@ -77,7 +114,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(experts_learn, B, Backends) {
             Lora::On<D> lora(cx.device, {}, site);
             for (std::size_t e = 0; e < ranks.size(); ++e) lora.experts->add(t[3 + 2 * e], t[4 + 2 * e], scale_of(e));
             return with_host<D>(cx, t, [&](const Host<D>& h, const Tensor<D>& x) {
-              return lora.forward(cx, h, x, {indices(cx.device, {rows / times, 1}, expert), t[2]});
+              return lora.forward(cx, h, x, OutputRouting<D>{indices(cx.device, {rows / times, 1}, expert), t[2]});
             });
           },
           mixed(host, site, ranks, in[0].values, rows, times, expert, in[2].values));
@@ -99,7 +136,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(two_slots_of_the_one_expert_that_learns_add_up, B,
         Lora::On<D> lora(cx.device, {}, site);
         lora.experts->add(t[3], t[4], scale_of(0));
         return with_host<D>(cx, t, [&](const Host<D>& h, const Tensor<D>& x) {
-          return lora.forward(cx, h, x, {indices(cx.device, {3, 2}, expert), t[2]});
+          return lora.forward(cx, h, x, OutputRouting<D>{indices(cx.device, {3, 2}, expert), t[2]});
         });
       },
       mixed(product_t(in[0].values, in[1].values, 3, lora_out, lora_in), site, {2}, in[0].values, 3, 1, expert,

@@ -2,6 +2,7 @@
 // All bodies in one file: reading the headers is most of the work.
 #include "activation.hpp"
 #include "attention.hpp"
+#include "average.hpp"
 #include "cache.hpp"
 #include "dropout.hpp"
 #include "elementwise.hpp"
@@ -10,6 +11,7 @@
 #include "loss.hpp"
 #include "low_rank.hpp"
 #include "matmul.hpp"
+#include "mean.hpp"
 #include "norm.hpp"
 #include "position.hpp"
 #include "repeat.hpp"

@@ -8,6 +8,7 @@
 
 #include "../core/random.hpp"
 #include "../nn/expert.hpp"
+#include "../ops/average.hpp"
 #include "../ops/group.hpp"
 #include "../ops/low_rank.hpp"
 #include "../ops/matmul.hpp"
@@ -81,6 +82,53 @@ struct Lora::On {
                       group_by_expert(cx, expert, experts->size()));
     }
     return y;
+  }
+
+  /// W x + s B' A' x with the experts' A and B each averaged per example (Muqeeth et al. 2023, section 3.2). Cost per
+  /// example: the average of k (in + out) r numbers; per row r (in + out) multiply-adds, whatever k. Throws Error where
+  /// the experts differ in rank or scale.
+  Real<B> forward(const Context<B>& cx, const Host<B>& host, const Tensor<B>& x, const ParameterRouting<B>& r) const {
+    const auto y = host(x);
+    if (!r.expert) return y;
+    const auto& second = r.second_expert ? r.second_expert : r.expert;
+    const auto& second_weight = r.second_weight ? r.second_weight : r.weight;
+    auto merged = std::static_pointer_cast<const Merged>(*r.merged);
+    if (!merged || cx.tape) {
+      merged = std::make_shared<const Merged>(merge(cx, r.expert, r.weight, second, second_weight));
+      if (!cx.tape) *r.merged = merged;
+    }
+    const auto h = matmul_t_each(cx, cast<typename B::real>(cx, x), merged->a, merged->rank);
+    return add(cx, y, matmul_t_each(cx, h, merged->b, y.cols()), merged->scale);
+  }
+
+ private:
+  struct Merged {
+    Real<B> a, b;  // [examples, rank * in], [examples, out * rank]
+    int rank;
+    double scale;
+  };
+  Merged merge(const Context<B>& cx, const Index<B>& expert, const Real<B>& weight, const Index<B>& second,
+               const Real<B>& second_weight) const {
+    std::vector<Real<B>> a, b;
+    int first = -1;
+    for (int e = 0; e < experts->size(); ++e) {
+      if (experts->a(e) && first < 0) first = e;
+      a.push_back(experts->a(e));
+      b.push_back(experts->b(e));
+    }
+    check(first >= 0, "lora: no expert to average");
+    for (int e = 0; e < experts->size(); ++e) {  // whoever is absent is never chosen, and read by nobody
+      if (!a[std::size_t(e)]) {
+        a[std::size_t(e)] = experts->a(first);
+        b[std::size_t(e)] = experts->b(first);
+        continue;
+      }
+      check(experts->a(e).rows() == experts->a(first).rows() && experts->scale(e) == experts->scale(first),
+            "lora: ", names[std::size_t(first)], " and ", names[std::size_t(e)],
+            " differ in rank or scale, so their parameters cannot be averaged; choose a router that mixes outputs");
+    }
+    return {average(cx, a, expert, weight), average(cx, b, second, second_weight), experts->a(first).rows(),
+            experts->scale(first)};
   }
 };
 

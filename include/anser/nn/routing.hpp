@@ -22,6 +22,7 @@ struct Site {
   Stack rows = Stack::encoder;   // whose tokens pass: the k and v of cross-attention read the encoder's
   int in = 0, out = 0;
   int experts = 0;  // in the pool
+  int d_model = 0;  // of the model
 };
 
 /// Mix the experts' outputs: rows are tokens, or examples (each decision then serves all tokens of its example).
@@ -42,10 +43,13 @@ struct OutputRouting {
 /// Average the experts' parameters and run one expert per example; a second pair routes the second matrix (AdaMix).
 template <Backend B>
 struct ParameterRouting {
-  Index<B> expert;  // [examples, k]
-  Real<B> weight;   // [examples, k]
+  Index<B> expert{};  // [examples, k]; undefined: nobody is heard
+  Real<B> weight{};   // [examples, k]
   Index<B> second_expert{};
   Real<B> second_weight{};
+
+  /// What a module made of this decision for inference: a plan is merged once per input, however many tokens follow.
+  std::shared_ptr<std::shared_ptr<const void>> merged = std::make_shared<std::shared_ptr<const void>>();
 };
 
 template <class R, class B>

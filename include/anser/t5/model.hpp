@@ -125,8 +125,8 @@ T5Model<B>::T5Model(B& device, const T5Config& c)
   int index = 0;
   each_group([&](const std::string& path, LinearGroup<B>& g, Stack stack, Stack rows) {
     for (auto& m : g.members())
-      m.site = {SiteKind::linear,       path + '.' + m.name,    index++, stack, rows,
-                m.linear.weight.cols(), m.linear.weight.rows(), 0};
+      m.site = {SiteKind::linear,       path + '.' + m.name,    index++, stack,    rows,
+                m.linear.weight.cols(), m.linear.weight.rows(), 0,       c.d_model};
   });
 }
 

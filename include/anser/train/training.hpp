@@ -196,8 +196,13 @@ class Training {
   static std::string lines(const std::vector<std::string>& places) {
     if (places.empty()) return {};
     constexpr std::size_t named = 8;
-    std::string text = "; the batch was ";
-    for (std::size_t i = 0; i < std::min(named, places.size()); ++i) text += (i ? ", " : "") + places[i];
+    std::string text = "; the batch was ", file;
+    for (std::size_t i = 0; i < std::min(named, places.size()); ++i) {  // of one file only the first is named whole
+      const std::size_t colon = places[i].rfind(':');
+      const bool again = i > 0 && places[i].substr(0, colon) == file;
+      file = places[i].substr(0, colon);
+      text += (i ? ", " : "") + (again ? places[i].substr(colon + 1) : places[i]);
+    }
     return places.size() > named ? concat(text, " and ", places.size() - named, " more lines") : text;
   }
 

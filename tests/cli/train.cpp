@@ -1,0 +1,195 @@
+// anser train: what comes out, what resumes to the same bits whenever it is killed, and what is refused.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <random>
+#include <thread>
+
+#include "program.hpp"
+
+using namespace program;
+
+namespace {
+
+/// Sentences and their last words: 60 lines.
+fs::path data() {
+  const auto path = scratch() / "words.jsonl";
+  if (fs::exists(path)) return path;
+  const std::vector<std::string> words{"butter", "fish", "rain", "cold", "seven", "red", "blue", "Paris", "bread"};
+  std::string text;
+  for (std::size_t i = 0; i < 60; ++i) {
+    const auto &a = words[i % 9], &b = words[(i * 4 + 1) % 9], &c = words[(i * 7 + 3) % 9];
+    text += "{\"input\": \"" + a + ' ' + b + ' ' + c + "\", \"target\": \"" + c + "\"}\n";
+  }
+  write(path, text);
+  return path;
+}
+
+std::string base(const std::string& kind) {
+  return "train " + kind + " --model " + (demo() / "model").string() + " --data " + data().string() + " --threads 1 ";
+}
+const std::string common =
+    "--batch 8 --micro-batch 4 --learning-rate 0.01 --rank 4 --alpha 8 --targets q,v,wo --held-out 0.1 "
+    "--validate-every 5 "
+    "--seed 3 ";
+const std::string brief = common + "--steps 12 --save-every 4 ";
+
+std::string expert_of(const std::string& folder) {
+  const auto bytes = read(scratch() / folder / "adapter_model.safetensors");
+  BOOST_REQUIRE_MESSAGE(!bytes.empty(), folder << " holds no expert");
+  return bytes;
+}
+
+/// Starts the program, and kills it after so long unless it has ended. Returns whether it was killed.
+bool kill_after(const std::string& arguments, std::chrono::microseconds time) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const std::string command = "exec " ANSER_PROGRAM " " + arguments + " >/dev/null 2>&1";
+    if (chdir(scratch().c_str()) == 0) execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
+    _exit(127);
+  }
+  std::this_thread::sleep_for(time);
+  kill(child, SIGKILL);
+  int status = 0;
+  waitpid(child, &status, 0);
+  BOOST_TEST((WIFSIGNALED(status) || WEXITSTATUS(status) == 0), "it ended by itself with an error");
+  return WIFSIGNALED(status);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(an_expert_and_its_gate) {
+  const auto said = run_well(base("expert") + brief + "--output pool/words");
+  for (const std::string words : {"expert of step", "loss", "validation", "pool/words/training/loss.svg"})
+    BOOST_TEST(said.find(words) != said.npos, said);
+  const auto folder = scratch() / "pool/words";
+  const auto config = anser::read_json((folder / "adapter_config.json").string());
+  BOOST_TEST(config.integer("r", 0, 100) == 4);
+  BOOST_TEST(config.real("lora_alpha") == 8);
+  BOOST_TEST((config.texts("target_modules") == std::vector<std::string>{"q", "v", "wo"}));
+  const auto record = anser::read_json((folder / "expert.json").string());
+  BOOST_TEST(record.text("name") == "words");
+  BOOST_TEST(record.text("base_hash").size() == 64);
+  const auto metrics = lines(read(folder / "training/metrics.jsonl"));
+  BOOST_TEST(metrics.size() == 12 + 3);  // validated after 5, 10 and 12
+  BOOST_TEST(metrics[0].real("loss") > metrics[13].real("loss"));
+  BOOST_TEST(read(folder / "training/loss.svg").starts_with("<svg"));
+  const auto settings = anser::read_json((folder / "training/settings.json").string());
+  BOOST_TEST(settings.integer("steps", 0, 100) == 12);
+  BOOST_TEST(settings.text("optimizer") == "adamw");
+
+  // The same settings from a file give the same expert, whatever the folder.
+  run_well("train expert --settings pool/words/training/settings.json --output again/words");
+  BOOST_TEST((expert_of("again/words") == expert_of("pool/words")));
+  run_well("train expert --settings pool/words/training/settings.json --seed 4 --output other/words");
+  BOOST_TEST((expert_of("other/words") != expert_of("pool/words")));
+
+  run_well(base("gate") + "--expert pool/words --steps 5 --batch 8 --learning-rate 0.01");
+  BOOST_TEST(run_well("pool check pool --model " + (demo() / "model").string()).find("1 with gates") !=
+             std::string::npos);
+  run_well("generate --model " + (demo() / "model").string() + " --pool pool --top-k 1 --prompt butter");
+}
+
+BOOST_AUTO_TEST_CASE(a_whole_model_goes_on_or_begins) {
+  run_well(base("full") + "--steps 6 --batch 8 --output full");
+  const auto model = (demo() / "model").string();
+  BOOST_TEST(read(scratch() / "full/config.json") == read(demo() / "model/config.json"));
+  BOOST_TEST(read(scratch() / "full/spiece.model") == read(demo() / "model/spiece.model"));
+  BOOST_TEST((read(scratch() / "full/model.safetensors") != read(demo() / "model/model.safetensors")));
+  run_well("generate --model full --prompt butter");
+
+  run_well("train full --config " + model + "/config.json --vocab " + model + "/spiece.model --data " +
+           data().string() + " --steps 3 --batch 8 --seed 1 --output own");
+  run_well("generate --model own --prompt butter");
+
+  run_well(base("full") + "--learn 'encoder\\..*\\.q\\.weight' --steps 3 --batch 8 --output part");
+  const auto before = anser::Safetensors::open((demo() / "model/model.safetensors").string());
+  const auto after = anser::Safetensors::open((scratch() / "part/model.safetensors").string());
+  int changed = 0;
+  for (const auto& name : before->names()) {
+    const auto a = *before->find(name), b = *after->find(name);
+    const bool differs = std::memcmp(a.data, b.data, a.bytes()) != 0;
+    changed += differs;
+    BOOST_TEST((!differs || (name.starts_with("encoder.") && name.ends_with(".q.weight"))), name);
+  }
+  BOOST_TEST(changed == 2);
+}
+
+// The promise of the checkpoints: twenty kills at any moment, and the same bits at the end.
+BOOST_AUTO_TEST_CASE(killed_twenty_times_it_ends_in_the_same_bits) {
+  const std::string command = base("expert") + common + "--steps 40 --save-every 3 ";
+  const auto start = std::chrono::steady_clock::now();
+  run_well(command + "--output whole/words");
+  const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - start;
+  std::mt19937 random(5);
+  std::uniform_real_distribution<double> moment(0.02, 0.6);
+  int killed = 0;
+  for (int i = 0; killed < 20 && i < 60; ++i) {
+    const std::chrono::microseconds time((long long)(took.count() * moment(random)));
+    if (kill_after(command + "--resume --output killed/words", time)) {
+      ++killed;
+      continue;
+    }
+    BOOST_TEST((expert_of("killed/words") == expert_of("whole/words")));
+    fs::remove_all(scratch() / "killed");
+  }
+  BOOST_TEST(killed == 20);
+  run_well(command + "--resume --output killed/words");
+  BOOST_TEST((expert_of("killed/words") == expert_of("whole/words")));
+  for (const std::string file : {"last.safetensors", "best.safetensors"})
+    BOOST_TEST((read(scratch() / "killed/words/training" / file) == read(scratch() / "whole/words/training" / file)),
+               file);
+  BOOST_TEST(lines(read(scratch() / "killed/words/training/metrics.jsonl")).size() ==
+             lines(read(scratch() / "whole/words/training/metrics.jsonl")).size());
+}
+
+BOOST_AUTO_TEST_CASE(a_signal_saves_and_resume_needs_no_other_option) {
+  const std::string command = base("expert") + common + "--steps 4000 --save-every 0 --output asked/words";
+  const auto run_and_ask = [&] {
+    return std::system(
+        ("cd " + scratch().string() + " && timeout -s TERM 1 " ANSER_PROGRAM " " + command + " >/dev/null 2>asked.err")
+            .c_str());
+  };
+  run_and_ask();
+  BOOST_TEST(read(scratch() / "asked.err").find("stopped by a signal, and saved") != std::string::npos);
+  BOOST_TEST(fs::exists(scratch() / "asked/words/training/last.safetensors"));
+  const auto made = lines(read(scratch() / "asked/words/training/metrics.jsonl")).back().integer("step", 1, 4000);
+  run_badly("train expert --resume --seed 9 --output asked/words", 1,
+            "--seed is 9, and the training that is to be resumed");
+  run_well("train expert --resume --steps " + std::to_string(made + 2) + " --output asked/words");
+  run_badly(command, 1, "a training was begun here");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_wrong_is_named) {
+  const auto model = " --model " + (demo() / "model").string() + ' ';
+  run_badly("train", 2, "a command is missing: expert, gate, full");
+  run_badly("train expert" + model + "--output x", 2, "--data is required");
+  run_badly("train expert" + model + "--data absent.jsonl --output x", 1, "absent.jsonl");
+  write(scratch() / "bad.jsonl", "{\"input\": \"a\", \"target\": \"b\"}\n{\"input\": \"a\"}\n");
+  run_badly("train expert" + model + "--data bad.jsonl --steps 2 --batch 4 --output x1", 1, "bad.jsonl:2");
+  write(scratch() / "empty.jsonl", "\n");
+  run_badly("train expert" + model + "--data empty.jsonl --output x2", 1, "empty.jsonl holds no examples");
+  run_badly(base("expert") + "--targets query --output x3", 1, "query names no linear of this model");
+  run_badly(base("expert") + "--batch 8 --micro-batch 3 --output x4", 1, "--micro-batch 3 does not divide --batch 8");
+  run_badly(base("expert") + "--learning-rate -1 --output x5", 2, "--learning-rate: -1 is not");
+  run_badly(base("expert") + "--loss mc --steps 1 --batch 4 --output x6", 1, "no \"choices\" with a \"label\"");
+  run_badly(base("gate") + "--expert absent", 1, "absent");
+  run_badly("train full --data " + data().string() + " --output x7", 1, "--config FILE and --vocab FILE");
+  run_badly(base("full") + "--dtype bf16 --steps 1 --batch 4 --output x8", 1, "--dtype f32");
+  run_badly(base("full") + "--learn nothing --steps 1 --batch 4 --output x9", 1, "no tensor has a name like nothing");
+  fs::copy(demo() / "model", scratch() / "poisoned");
+  auto weights = read(demo() / "model/model.safetensors");
+  std::fill(weights.end() - 4, weights.end(), char(0xff));  // a NaN
+  write(scratch() / "poisoned/model.safetensors", weights);
+  for (const std::string words : {"the loss of step 1 is", "anser inspect --values", "the batch was", "words.jsonl:"})
+    run_badly("train expert --model poisoned --data words.jsonl --batch 4 --output " + words.substr(0, 3), 1, words);
+  write(scratch() / "settings.json", "{\"steps\": [1], \"data\": {\"a\": 1}}");
+  run_badly(base("expert") + "--settings settings.json --output x11", 1, "settings.json: steps");
+  write(scratch() / "settings2.json", "{\"stepz\": 1}");
+  run_badly(base("expert") + "--settings settings2.json --output x12", 2,
+            "there is no option --stepz; did you mean --steps?");
+  run_badly(base("expert") + brief + "--output /dev/null/x", 1, "the folder cannot be made");
+}
