@@ -19,6 +19,7 @@ class EngineOn final : public Engine {
             "; this version runs LORA: name a pool of LoRA experts");
       check_against(pool_, linears(model_));
       attach_by_name(o.router);
+      load_router(model_, o.pool);
     }
     if (!surplus.empty())
       pool_.warnings.insert(pool_.warnings.begin(),

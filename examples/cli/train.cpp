@@ -76,7 +76,10 @@ void report(const TrainerOptions& o, const Trainer& trainer, long long step) {
   }
   const std::string plot = o.training.directory + "/loss.svg";
   write_file(plot, plot_loss(trainer.metrics(), o.output + ": loss of training"));
-  const char* what = o.kind == Kind::full ? "model" : o.kind == Kind::gate ? "gate" : "expert";
+  const char* what = o.kind == Kind::full    ? "model"
+                     : o.kind == Kind::gate  ? "gate"
+                     : o.kind == Kind::joint ? "pool"
+                                             : "expert";
   print(fmt::format("{} of step {} written to {}\n", what, grouped(std::uint64_t(step)), o.output));
   if (last) print(fmt::format("loss {:.4g} in the last step", last->loss));
   if (best)
@@ -245,6 +248,24 @@ void add_training_options(CLI::App& c, TrainerOptions& o) {
       ->group("Safety");
 }
 
+void add_lora_options(CLI::App& c, TrainerOptions& o) {
+  c.add_option("--rank", o.rank, "Of its matrices")
+      ->check(Between(1, 1 << 16))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Experts");
+  c.add_option("--alpha", o.alpha, "Its products count alpha / rank times")
+      ->check(Between(1e-9, 1e9))
+      ->type_name("X")
+      ->capture_default_str()
+      ->group("Experts");
+  c.add_option("--targets", o.targets,
+               "Which linears get it: endings of their names, or a regular expression of whole names")
+      ->type_name("LIST")
+      ->capture_default_str()
+      ->group("Experts");
+}
+
 CLI::App& add_kind(CLI::App& train, const char* name, const char* description, std::shared_ptr<TrainerOptions> o) {
   CLI::App& c = *train.add_subcommand(name, description);
   c.callback([o, &c] { run(*o, c); });
@@ -266,22 +287,8 @@ void add_expert(CLI::App& train) {
       ->type_name("DIR");
   c.add_option("--name", o->name, "The name that expert.json keeps; where not given, that of the folder")
       ->type_name("NAME")
-      ->group("Expert");
-  c.add_option("--rank", o->rank, "Of its matrices")
-      ->check(Between(1, 1 << 16))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group("Expert");
-  c.add_option("--alpha", o->alpha, "Its products count alpha / rank times")
-      ->check(Between(1e-9, 1e9))
-      ->type_name("X")
-      ->capture_default_str()
-      ->group("Expert");
-  c.add_option("--targets", o->targets,
-               "Which linears get it: endings of their names, or a regular expression of whole names")
-      ->type_name("LIST")
-      ->capture_default_str()
-      ->group("Expert");
+      ->group("Experts");
+  add_lora_options(c, *o);
   add_training_options(c, *o);
   add_examples(c, {"anser train expert --model t5 --data questions.jsonl --held-out 0.05 --output experts/questions",
                    "anser train expert --model t5 --data a.jsonl b.jsonl --steps 200 --batch 32 --output experts/ab",
@@ -303,6 +310,44 @@ void add_gate(CLI::App& train) {
   c.add_option("--output", o->output, "Another place for gate.safetensors")->check(Named{})->type_name("DIR");
   add_training_options(c, *o);
   add_examples(c, {"anser train gate --model t5 --expert experts/questions --data questions.jsonl"});
+}
+
+void add_joint(CLI::App& train) {
+  auto o = std::make_shared<TrainerOptions>();
+  o->kind = Kind::joint;
+  o->engine.router.name = "smear";
+  o->rate = 3e-4, o->warmup = 2000, o->batch = 128;
+  o->limits = {128, 128};
+  o->loss.smoothing = 0.1;
+  o->training.steps = 10'000;
+  o->training.save_every = 1000;
+  CLI::App& c = add_kind(
+      train, "joint",
+      "Trains a pool of new LoRA experts together with the router that decides among them, and writes the pool with "
+      "router.json and router.safetensors. The defaults are SMEAR's published settings, but for the number of steps.",
+      o);
+  add_model_options(c, o->engine);
+  c.add_option("--output", o->output, "The pool's directory")->required()->check(Named{})->type_name("DIR");
+  c.add_option("--router", o->engine.router.name,
+               "smear: all experts merged by a softmax per input and site; uniform: merged alike, the plain average")
+      ->check(CLI::IsMember({"smear", "uniform"}))
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group("Experts");
+  c.add_option("--experts", o->experts, "How many")
+      ->check(Between(1, 1 << 16))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Experts");
+  add_lora_options(c, *o);
+  c.add_option("--learn-along", o->learn_along,
+               "Weights of the model that learn with the experts, a regular expression of whole names: "
+               ".*layer_norm.* as SMEAR does")
+      ->type_name("REGEX")
+      ->group("Experts");
+  add_training_options(c, *o);
+  add_examples(c, {"anser train joint --model t5 --data a.jsonl b.jsonl --held-out 0.05 --output pool",
+                   "anser generate --model t5 --pool pool --router smear --prompt \"...\""});
 }
 
 void add_full(CLI::App& train) {
@@ -348,6 +393,7 @@ void add_train(CLI::App& program) {
   train.require_subcommand(1);
   add_expert(train);
   add_gate(train);
+  add_joint(train);
   add_full(train);
 }
 

@@ -54,21 +54,33 @@ class TrainerOn final : public Trainer {
       write_model(o.output, model_, text_of(o.engine.model.empty() ? o.config : o.engine.model + "/config.json"),
                   o.engine.model.empty() ? std::vector{o.vocabulary} : companions(o.engine.model));
     } else if (o.kind == Kind::gate) {
-      write_gates(o.expert, gate_tensors(training_->parameters(), name_),
+      write_gates(o.expert, gate_tensors(training_->parameters(), names_[0]),
                   {{"training_data", data}, {"steps", std::to_string(step)}});
+    } else if (o.kind == Kind::joint) {
+      for (const std::string& name : names_) write_one(o.output + '/' + name, name, data, step);
+      write_safetensors(o.output + "/router.safetensors", router_tensors(training_->parameters()), {});
+      write_file(o.output + "/router.json",
+                 concat("{\n  \"router\": ", quote(o.engine.router.name), ",\n  \"steps\": ", step, "\n}\n"));
     } else {
-      LoraDescription d;
-      d.rank = o.rank;
-      d.alpha = o.alpha;
-      d.targets = Targets::parse(o.targets);
-      d.base_model = o.engine.model;
-      write_record(o.output, {name_, o.engine.model, files_->hash(), data, step});
-      write_expert(o.output, d, lora_tensors(training_->parameters(), name_));
+      write_one(o.output, names_[0], data, step);
     }
     return step;
   }
 
  private:
+  void write_one(const std::string& directory, const std::string& name, const std::string& data, long long step) const {
+    const TrainerOptions& o = options_;
+    LoraDescription d;
+    d.rank = o.rank;
+    d.alpha = o.alpha;
+    d.targets = Targets::parse(o.targets);
+    d.base_model = o.engine.model;
+    std::error_code problem;
+    std::filesystem::create_directories(directory, problem);
+    check(!problem, directory, ": the folder cannot be made: ", problem.message());
+    write_record(directory, {name, o.engine.model, files_->hash(), data, step});
+    write_expert(directory, d, lora_tensors(training_->parameters(), name));
+  }
   T5Config config() const {
     T5Config c = files_ ? read_config(*files_) : read_config(read_json(options_.config));
     if (options_.dropout >= 0) c.dropout = options_.dropout;
@@ -82,24 +94,48 @@ class TrainerOn final : public Trainer {
     if (o.kind == Kind::full) {
       parameters_ = learn_only<B>(Pattern(o.learn), weights_of(model_));
     } else {
-      std::vector<Expert> one;
-      if (o.kind == Kind::gate) {
-        one.push_back(load_expert(o.expert, &facts_.warnings));
-        check(one[0].kind == "LORA", o.expert, ": a ", one[0].kind, " expert; gates are trained for LoRA experts");
-        check_against(one[0], linears(model_));
-        one[0].gates = nullptr;  // they begin at zeros, whatever was there
-        attach<B, Lora, SigmoidGate>(model_, one);
-      } else {
-        one.push_back(create_expert(name_of_output(), sites_of(model_, Targets::parse(o.targets)), {o.rank, o.alpha},
-                                    Random{o.training.seed, 5}));
-        attach<B, Lora, Uniform>(model_, one);
-      }
-      name_ = one[0].name;
-      model_.pack();
-      parameters_ =
-          learn_only<B>(Pattern(o.kind == Kind::gate ? ".*\\.gate\\..*" : ".*\\.lora_[AB]\\..*"), experts_of(model_));
+      attach_experts();
+      parameters_ = learn_only<B>(Pattern(o.kind == Kind::gate ? ".*\\.gate\\..*" : ".*"), experts_of(model_));
+      bool matrices = false;
+      if (!o.learn_along.empty())
+        for (auto& p : learn_only<B>(Pattern(o.learn_along), weights_of(model_))) {
+          matrices = matrices || p.value.shape().rank() > 1;
+          parameters_.push_back(std::move(p));
+        }
+      if (!matrices) model_.pack();
     }
     for (const auto& p : parameters_) facts_.learned += p.value.shape().size();
+  }
+  void attach_experts() {
+    const TrainerOptions& o = options_;
+    std::vector<Expert> experts;
+    if (o.kind == Kind::gate) {
+      experts.push_back(load_expert(o.expert, &facts_.warnings));
+      check(experts[0].kind == "LORA", o.expert, ": a ", experts[0].kind,
+            " expert; gates are trained for LoRA experts");
+      check_against(experts[0], linears(model_));
+      const auto record = read_record(o.expert);
+      if (record && !record->base_hash.empty() && record->base_hash != files_->hash())
+        facts_.warnings.push_back(o.expert + " was trained on another model than " + o.engine.model);
+      experts[0].gates = nullptr;  // they begin at zeros, whatever was there
+    } else {
+      const int n = o.kind == Kind::joint ? o.experts : 1;
+      const auto digits = std::to_string(n - 1).size();
+      for (int e = 0; e < n; ++e) {
+        std::string number = std::to_string(e);
+        number.insert(0, digits - number.size(), '0');
+        experts.push_back(create_expert(o.kind == Kind::joint ? "expert-" + number : name_of_output(),
+                                        sites_of(model_, Targets::parse(o.targets)), {o.rank, o.alpha},
+                                        Random{o.training.seed, 5}.fork(std::uint64_t(e))));
+      }
+    }
+    for (const Expert& e : experts) names_.push_back(e.name);
+    if (o.kind == Kind::gate)
+      attach<B, Lora, SigmoidGate>(model_, experts);
+    else if (o.kind == Kind::joint && o.engine.router.name == "smear")
+      attach<B, Lora, Smear>(model_, experts, {}, {.seed = o.training.seed});
+    else
+      attach<B, Lora, Uniform>(model_, experts);
   }
   std::string name_of_output() const {
     if (!options_.name.empty()) return options_.name;
@@ -145,7 +181,7 @@ class TrainerOn final : public Trainer {
   Tokenizer tokenizer_;
   T5Model<B> model_;
   TrainingFacts facts_;
-  std::string name_;
+  std::vector<std::string> names_;  // of the experts
   std::vector<Parameter<B>> parameters_;
   std::optional<Training<B, ChosenOptimizer>> training_;
 };

@@ -11,7 +11,7 @@ namespace anser::cli {
 
 /// Everything that a training can be told.
 struct TrainerOptions {
-  enum class Kind { expert, gate, full };
+  enum class Kind { expert, gate, joint, full };
   Kind kind = Kind::expert;
 
   EngineOptions engine;    // full: the model may be empty, which then begins with random weights:
@@ -24,6 +24,8 @@ struct TrainerOptions {
   double alpha = 1;
   std::string targets = "q,k,v,o,wi,wi_0,wi_1,wo";
   std::string learn = ".*";  // full: the weights that learn
+  int experts = 8;           // joint: how many
+  std::string learn_along;   // joint: weights of the model that learn with them
 
   std::vector<std::string> data;
   std::string validation;  // a file; empty: what is held out

@@ -1,7 +1,9 @@
 #pragma once
 /// T5 with a pool of experts, from files to text. The floors below can be used alone.
 #include <algorithm>
+#include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include "router/none.hpp"
 #include "router/phatgoose.hpp"
 #include "router/sigmoid_gate.hpp"
+#include "router/smear.hpp"
 #include "router/uniform.hpp"
 #include "t5/attach.hpp"
 #include "t5/generate.hpp"
@@ -33,6 +36,37 @@ std::vector<LinearSizes> linears(T5Model<B>& model) {
   return all;
 }
 
+/// Gives a router that was trained with its pool what it learned: `pool`/router.safetensors, whose other tensors are
+/// weights of the model that learned along. Nothing is read where the router has no "router." parameters. After attach,
+/// before pack. Throws Error naming the file and the tensor where one is missing, misshapen or unknown.
+template <Backend B>
+void load_router(T5Model<B>& model, const std::string& pool) {
+  std::vector<std::pair<std::string, Real<B>>> wanted;
+  experts_of(model)([&](const std::string& name, Real<B>& t) {
+    if (name.find(".router.") != name.npos) wanted.emplace_back(name, t);
+  });
+  if (wanted.empty()) return;
+  const std::string path = pool + "/router.safetensors";
+  std::error_code ignored;
+  check(std::filesystem::exists(path, ignored), path, " is missing: this router is trained together with its pool ",
+        "(`anser train joint`), and this one was not; choose another router");
+  const auto file = Safetensors::open(path);
+  std::set<std::string> known;
+  for (const auto& [name, t] : wanted) {
+    std::vector<typename B::real> v(t.shape().size());
+    convert(file->get(name, t.shape()), v.data());
+    t.assign(v);
+    known.insert(name);
+  }
+  weights_of(model)([&](const std::string& name, auto& t) {
+    if (!file->find(name)) return;
+    t.bind(file->get(name, t.shape()));
+    known.insert(name);
+  });
+  for (const auto& name : file->names())
+    check(known.contains(name), path, ": ", name, " is no part of this model or of its router");
+}
+
 /// A model, its vocabulary and a routed pool: what it reads and writes is text.
 template <Backend B, class Module = NoModule, class R = None>
 class T5 {
@@ -49,6 +83,7 @@ class T5 {
       pool_ = load_pool(pool, {.skip_broken = false, .base_hash = files_->hash()});
       check_against(pool_, linears(*model_));
       attach(*model_, std::span<const Expert>(pool_.experts), module, router);
+      load_router(*model_, pool);
     }
     model_->pack();
   }

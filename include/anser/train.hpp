@@ -62,23 +62,6 @@ std::vector<Site> sites_of(T5Model<B>& model, const Targets& targets) {
   return sites;
 }
 
-/// A walk over all that experts and routers hold, for learn_only: "<site>.lora_A.<expert>.weight",
-/// "<site>.gate.<expert>".
-template <Backend B>
-auto experts_of(T5Model<B>& model) {
-  return [&model](const auto& leaf) {
-    model.each_site([&](const Site& site, const std::unique_ptr<SiteExperts<B>>& place) {
-      if (!place) return;
-      place->visit([&](const std::string& name, Real<B>& tensor) { leaf(site.name + '.' + name, tensor); });
-    });
-  };
-}
-/// A walk over the model's own weights, under Hugging Face's names.
-template <Backend B>
-auto weights_of(T5Model<B>& model) {
-  return [&model](const auto& leaf) { walk(model, leaf); };
-}
-
 /// Numbers on the host under the names of a file, ready to be written.
 class Written {
  public:
@@ -114,6 +97,16 @@ std::vector<NamedTensor> gate_tensors(const std::vector<Parameter<B>>& parameter
   const std::string end = ".gate." + expert;
   for (const Parameter<B>& p : parameters)
     if (p.name.ends_with(end)) w.add(p.name.substr(0, p.name.size() - end.size()), p.value, {p.value.cols()});
+  return std::move(w.tensors);
+}
+
+/// What a router learned, and what else learned with it: everything among parameters but LoRA's matrices.
+template <Backend B>
+std::vector<NamedTensor> router_tensors(const std::vector<Parameter<B>>& parameters) {
+  Written w;
+  for (const Parameter<B>& p : parameters)
+    if (p.name.find(".lora_A.") == p.name.npos && p.name.find(".lora_B.") == p.name.npos)
+      w.add(p.name, p.value, p.value.shape());
   return std::move(w.tensors);
 }
 

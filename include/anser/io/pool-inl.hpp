@@ -21,6 +21,7 @@ inline std::vector<std::string> pool_folders(const std::string& directory) {
       const std::string name = entry.path().filename().string();
       std::error_code ignored;
       if (name.starts_with('.')) continue;
+      if (name == "training" && !has_file(entry.path().string() + "/adapter_config.json")) continue;  // the pool's own
       const bool dangling = entry.is_symlink(ignored) && !entry.exists(ignored);  // its expert would be missed silently
       if (dangling || entry.is_directory(ignored)) folders.push_back(name);
     }

@@ -23,4 +23,21 @@ void attach(T5Model<B>& model, std::span<const Expert> experts, Module module = 
   });
 }
 
+/// A walk over all that experts and routers hold, for learn_only: "<site>.lora_A.<expert>.weight",
+/// "<site>.gate.<expert>".
+template <Backend B>
+auto experts_of(T5Model<B>& model) {
+  return [&model](const auto& leaf) {
+    model.each_site([&](const Site& site, const std::unique_ptr<SiteExperts<B>>& place) {
+      if (!place) return;
+      place->visit([&](const std::string& name, Real<B>& tensor) { leaf(site.name + '.' + name, tensor); });
+    });
+  };
+}
+/// A walk over the model's own weights, under Hugging Face's names.
+template <Backend B>
+auto weights_of(T5Model<B>& model) {
+  return [&model](const auto& leaf) { walk(model, leaf); };
+}
+
 }  // namespace anser

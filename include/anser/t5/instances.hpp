@@ -3,6 +3,7 @@
 #include "../router/none.hpp"
 #include "../router/phatgoose.hpp"
 #include "../router/sigmoid_gate.hpp"
+#include "../router/smear.hpp"
 #include "../router/uniform.hpp"
 #include "attach.hpp"
 #include "generate.hpp"
@@ -26,4 +27,5 @@
   ANSER_ROUTED_INSTANCE(prefix, B, Lora, None)        \
   ANSER_ROUTED_INSTANCE(prefix, B, Lora, PhatGoose)   \
   ANSER_ROUTED_INSTANCE(prefix, B, Lora, SigmoidGate) \
+  ANSER_ROUTED_INSTANCE(prefix, B, Lora, Smear)       \
   ANSER_ROUTED_INSTANCE(prefix, B, Lora, Uniform)
