@@ -193,3 +193,34 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_named) {
             "there is no option --stepz; did you mean --steps?");
   run_badly(base("expert") + brief + "--output /dev/null/x", 1, "the folder cannot be made");
 }
+
+BOOST_AUTO_TEST_CASE(a_pool_and_its_router_learn_together) {
+  const std::string model = (demo() / "model").string();
+  run_well(base("joint") +
+           "--experts 3 --rank 4 --targets q,wo --steps 8 --batch 8 --warmup 2 --learning-rate 0.01 "
+           "--learn-along '.*layer_norm.*' --output joint");
+  BOOST_TEST(anser::read_json((scratch() / "joint/router.json").string()).text("router") == "smear");
+  BOOST_TEST(run_well("pool list joint").find("expert-2") != std::string::npos);
+  write(scratch() / "ask.jsonl", "{\"input\": \"butter\", \"choices\": [\"fish\", \"red\"]}\n");
+  const auto scores = [&](const std::string& pool) {
+    const auto said = run_well("score --model " + model + " --input ask.jsonl " + pool);
+    return lines(said)[0].at("scores").written();
+  };
+  BOOST_TEST(scores("--pool joint --router smear") != scores(""));
+  BOOST_TEST(scores("--pool joint --router smear") != scores("--pool joint --router uniform"));
+
+  // Resumed it is the same; and what was trained apart has no router.
+  const std::string command = base("joint") + "--experts 2 --rank 2 --targets q --batch 8 --warmup 2 --save-every 3 ";
+  run_well(command + "--steps 6 --output joint-whole");
+  run_well(command + "--steps 3 --output joint-twice");
+  run_well("train joint --resume --steps 6 --output joint-twice");
+  for (const std::string file :
+       {"router.safetensors", "expert-0/adapter_model.safetensors", "expert-1/adapter_model.safetensors"})
+    BOOST_TEST((read(scratch() / "joint-twice" / file) == read(scratch() / "joint-whole" / file)), file);
+  run_badly("score --model " + model + " --input ask.jsonl --router smear --pool " + (demo() / "pool").string(), 1,
+            "router.safetensors is missing");
+  auto cut = read(scratch() / "joint/router.safetensors");
+  cut.resize(cut.size() - 5);
+  write(scratch() / "joint/router.safetensors", cut);
+  run_badly("score --model " + model + " --input ask.jsonl --router smear --pool joint", 1, "router.safetensors");
+}
