@@ -15,7 +15,7 @@ set(sees_t5 ${sees_routed} routed)
 set(sees_io ${sees_nn} nn)
 set(sees_train ${sees_io} io)
 set(sees_eval ${sees_t5} t5 io)
-set(umbrellas anser.hpp cpu.hpp cuda.hpp t5.hpp t5-inl.hpp)
+set(umbrellas anser.hpp cpu.hpp cuda.hpp t5.hpp t5-inl.hpp train.hpp)
 
 # Which headers may include an outside library, as regular expressions of the path below include/anser.
 set(may_include_Eigen "^backend/cpu")
