@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(a_signal_saves_and_resume_needs_no_other_option) {
 
 BOOST_AUTO_TEST_CASE(what_is_wrong_is_named) {
   const auto model = " --model " + (demo() / "model").string() + ' ';
-  run_badly("train", 2, "a command is missing: expert, gate, full");
+  run_badly("train", 2, "a command is missing: expert, gate, joint, full");
   run_badly("train expert" + model + "--output x", 2, "--data is required");
   run_badly("train expert" + model + "--data absent.jsonl --output x", 1, "absent.jsonl");
   write(scratch() / "bad.jsonl", "{\"input\": \"a\", \"target\": \"b\"}\n{\"input\": \"a\"}\n");
@@ -182,7 +182,8 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_named) {
   run_badly(base("full") + "--learn nothing --steps 1 --batch 4 --output x9", 1, "no tensor has a name like nothing");
   fs::copy(demo() / "model", scratch() / "poisoned");
   auto weights = read(demo() / "model/model.safetensors");
-  std::fill(weights.end() - 4, weights.end(), char(0xff));  // a NaN
+  const auto first = std::ptrdiff_t(8 + *reinterpret_cast<const std::uint64_t*>(weights.data()));  // behind the header
+  std::fill_n(weights.begin() + first, 4, char(0xff));                                             // a NaN
   write(scratch() / "poisoned/model.safetensors", weights);
   for (const std::string words : {"the loss of step 1 is", "anser inspect --values", "the batch was", "words.jsonl:"})
     run_badly("train expert --model poisoned --data words.jsonl --batch 4 --output " + words.substr(0, 3), 1, words);

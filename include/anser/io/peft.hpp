@@ -46,10 +46,10 @@ struct LoraDescription {
   double alpha = 1;  // the delta is alpha / rank B A; PHATGOOSE: 1 / r
   bool rslora = false;
   double dropout = 0;
-  Targets targets;
-  std::string base_model;
-  std::vector<std::pair<std::string, int>> ranks;      // PEFT's rank_pattern: other ranks for paths that end so
-  std::vector<std::pair<std::string, double>> alphas;  // alpha_pattern
+  Targets targets{};
+  std::string base_model{};
+  std::vector<std::pair<std::string, int>> ranks{};      // PEFT's rank_pattern: other ranks for paths that end so
+  std::vector<std::pair<std::string, double>> alphas{};  // alpha_pattern
 };
 /// Writes a directory that PEFT loads too. Keys of tensors: "<site>.lora_A.weight" [rank, in], "<site>.lora_B.weight"
 /// [out, rank]. The configuration is written last, so that a directory which has one is whole.
