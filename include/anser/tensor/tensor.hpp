@@ -1,6 +1,7 @@
 #pragma once
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "../backend/concept.hpp"
@@ -52,6 +53,16 @@ class Tensor {
   }
   bool has_grad() const { return body_ && body_->gradient != nullptr; }
   void release_grad() const { body_->release_grad(); }
+  /// Make another tensor's gradient this one's, without a copy: the other is then without. Throws Error unless both are
+  /// whole tensors (no views) of as many numbers.
+  void take_grad(const Tensor& from) const {
+    const auto whole = [](const Tensor& t) { return t.shape_.size() == t.body_->size; };
+    check(whole(*this) && whole(from) && body_->size == from.body_->size, "Tensor: ", shape_,
+          " cannot take the gradient of ", from.shape_, "; neither may be a view of a part");
+    if (same_storage(from)) return;
+    body_->release_grad();
+    std::swap(body_->gradient, from.body_->gradient);
+  }
 
   /// The same numbers under another shape. Throws Error where they do not fill it.
   Tensor as(Shape shape) const {
@@ -159,7 +170,7 @@ class Tensor {
     }
     /// Memory of its own, with the file's numbers where there is one.
     void load() {
-      memory = static_cast<T*>(device->allocate(size * sizeof(T)));
+      memory = static_cast<T*>(origin ? allocate_lasting() : device->allocate(size * sizeof(T)));
       if (!origin) return;
       try {
         if constexpr (B::on_host) {
@@ -174,6 +185,13 @@ class Tensor {
         throw;
       }
       if (origin->evict) origin->evict();
+    }
+    /// A file's numbers outlive a dry run in which they are first read.
+    void* allocate_lasting() {
+      if constexpr (requires { device->allocate_lasting(size); })
+        return device->allocate_lasting(size * sizeof(T));
+      else
+        return device->allocate(size * sizeof(T));
     }
     void drop_view() {
       if (origin && borrowed) release_value();
