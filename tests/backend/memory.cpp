@@ -10,24 +10,52 @@ using namespace anser;
 BOOST_AUTO_TEST_SUITE(memory_hpp)
 
 BOOST_AUTO_TEST_CASE(counts_follow_blocks) {
-  MemoryCount count;
-  count.take(100);
-  count.take(50, true);
-  count.give(100);
-  count.keep(100);
-  BOOST_TEST(count.use().live == 50u);
-  BOOST_TEST(count.use().peak == 150u);
-  BOOST_TEST(count.use().kept == 100u);
-  BOOST_TEST(count.use().dry == 50u);
-  count.give(50, true);
-  count.reset_peak();
-  BOOST_TEST(count.use().peak == 0u);
-  BOOST_TEST(count.use().dry == 0u);
-  BOOST_TEST(count.surplus(1000) == 0u);
-  count.limit = 150;
-  BOOST_TEST(count.surplus(40) == 0u);
-  BOOST_TEST(count.surplus(60) == 10u);
-  BOOST_TEST(count.surplus(1000) == 100u);  // no more can go than is kept
+  BlockPool pool;
+  pool.take(100);
+  pool.take(50, true);
+  pool.give(100);
+  char block;
+  BOOST_TEST(pool.keep(&block, 100));
+  BOOST_TEST(pool.use().live == 50u);
+  BOOST_TEST(pool.use().peak == 150u);
+  BOOST_TEST(pool.use().kept == 100u);
+  BOOST_TEST(pool.use().dry == 50u);
+  BOOST_TEST(pool.reuse(99) == nullptr);
+  BOOST_TEST(pool.reuse(100) == &block);
+  BOOST_TEST(pool.reuse(100) == nullptr);
+  BOOST_TEST(pool.use().kept == 0u);
+  pool.give(50, true);
+  pool.reset_peak();
+  BOOST_TEST(pool.use().peak == 0u);
+  BOOST_TEST(pool.use().dry == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(room_is_made_by_as_little_as_is_enough) {
+  BlockPool pool;
+  char blocks[4];
+  std::vector<void*> freed;
+  const auto free = [&](void* p) noexcept { freed.push_back(p); };
+  const std::size_t sizes[] = {10, 20, 30, 100};
+  for (int i = 0; i < 4; ++i) pool.keep(&blocks[i], sizes[i]);
+  pool.make_room(std::size_t(1) << 40, free);
+  BOOST_TEST(freed.empty());  // without a limit
+  pool.limit = 185;
+  pool.make_room(40, free);  // 15 too much
+  BOOST_TEST((freed == std::vector<void*>{&blocks[1]}));
+  BOOST_TEST(pool.use().kept == 140u);
+  pool.make_room(160, free);  // 115 too much
+  BOOST_TEST((freed == std::vector<void*>{&blocks[1], &blocks[3], &blocks[2]}));
+  BOOST_TEST(pool.use().kept == 10u);
+  pool.take(170);
+  BOOST_TEST(!pool.keep(&blocks[1], 20));
+  pool.limit = BlockPool::no_limit;
+  pool.most_kept = 29;
+  BOOST_TEST(!pool.keep(&blocks[1], 20));
+  pool.most_kept = 30;
+  BOOST_TEST(pool.keep(&blocks[1], 20));
+  pool.free_kept(BlockPool::no_limit, free);
+  BOOST_TEST(freed.size() == 5u);
+  BOOST_TEST(pool.use().kept == 0u);
 }
 
 using Hosts = std::tuple<Cpu<float>, Cpu<bf16>, Squad<double>>;

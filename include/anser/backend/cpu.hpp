@@ -1,6 +1,5 @@
 #pragma once
 #include <cstring>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <type_traits>
@@ -22,7 +21,7 @@ namespace anser {
 /// next request of their size (a fresh block costs a page fault per 4 KiB, which is as long as writing it).
 class HostMemory {
  public:
-  HostMemory() = default;
+  HostMemory();
   ~HostMemory();
   HostMemory(const HostMemory&) = delete;
   HostMemory& operator=(const HostMemory&) = delete;
@@ -40,15 +39,12 @@ class HostMemory {
   bool dry() const { return dry_; }
 
  private:
-  void* take_kept(std::size_t size);
   void* take_untouched(std::size_t size);
-  void give_back(std::size_t bytes) noexcept;
   bool keep(void* block, std::size_t size) noexcept;
 
   mutable std::mutex mutex_;
-  std::map<std::size_t, std::vector<void*>> free_;
+  BlockPool pool_;
   std::unordered_set<void*> untouched_;  // blocks of dry runs
-  MemoryCount count_;
   bool dry_ = false;
 };
 

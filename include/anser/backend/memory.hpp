@@ -2,6 +2,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
+#include <map>
+#include <new>
+#include <vector>
 
 #include "concept.hpp"
 
@@ -16,10 +19,13 @@ struct MemoryUse {
   std::size_t dry = 0;   // of what is live: blocks of a dry run, without numbers
 };
 
-/// MemoryUse, kept up to date.
-class MemoryCount {
+/// What a backend knows of its blocks: those that are live are counted, those that were released are kept by size.
+class BlockPool {
  public:
   static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
+
+  std::size_t limit = no_limit;      // of live and kept together; what is live is never refused
+  std::size_t most_kept = no_limit;  // where there is no limit
 
   const MemoryUse& use() const { return use_; }
   void reset_peak() { use_.peak = use_.live; }
@@ -32,24 +38,57 @@ class MemoryCount {
     use_.live -= size;
     if (dry) use_.dry -= size;
   }
-  void keep(std::size_t size) { use_.kept += size; }
-  void unkeep(std::size_t size) { use_.kept -= size; }
 
-  /// Of live and kept together; what is live is never refused.
-  std::size_t limit = no_limit;
-  /// How much of what is kept must go before `size` more are taken.
-  std::size_t surplus(std::size_t size) const {
+  /// A kept block of this size, or null.
+  void* reuse(std::size_t size) {
+    const auto it = kept_.find(size);
+    if (it == kept_.end() || it->second.empty()) return nullptr;
+    void* p = it->second.back();
+    it->second.pop_back();
+    use_.kept -= size;
+    return p;
+  }
+  /// Keeps a block that was given, where it may.
+  bool keep(void* block, std::size_t size) noexcept {
+    const bool fits = limit == no_limit ? use_.kept + size <= most_kept : use_.live + use_.kept + size <= limit;
+    if (!fits) return false;
+    try {
+      kept_[size].push_back(block);
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+    use_.kept += size;
+    return true;
+  }
+  /// Frees kept blocks until `size` more are within the limit: the smallest that is enough, else the largest.
+  template <class Free>
+  void make_room(std::size_t size, Free free) noexcept {
     const std::size_t wanted = use_.live + use_.kept + size;
-    return wanted > limit ? std::min(wanted - limit, use_.kept) : 0;
+    if (wanted > limit) free_kept(wanted - limit, free);
+  }
+  template <class Free>
+  void free_kept(std::size_t bytes, Free free) noexcept {
+    while (bytes > 0 && !kept_.empty()) {
+      auto it = kept_.lower_bound(bytes);
+      if (it == kept_.end()) --it;
+      if (!it->second.empty()) {
+        free(it->second.back());
+        it->second.pop_back();
+        use_.kept -= it->first;
+        bytes -= std::min(bytes, it->first);
+      }
+      if (it->second.empty()) kept_.erase(it);
+    }
   }
 
  private:
   MemoryUse use_;
+  std::map<std::size_t, std::vector<void*>> kept_;
 };
 
 /// A backend that counts its memory and can run dry: blocks are counted and nothing computes, so that a run's peak is
-/// known before it. What comes from the host (uploads, files) is done all the same, so that what outlives a dry run is
-/// as it should be; allocate_lasting is for that.
+/// known before it. What was to be computed reads as 0. Numbers of the host and of files lie in memory of
+/// allocate_lasting, which is as always: they may outlive a dry run in which they are first read.
 template <class B>
 concept Accounted = Backend<B> && requires(B& b, const B& c, std::size_t bytes) {
   { c.memory() } -> std::same_as<MemoryUse>;

@@ -26,6 +26,7 @@ class Tensor {
   /// Throws Error unless the numbers fill the shape.
   Tensor(B& device, Shape shape, std::span<const T> host, bool needs_grad = false) : Tensor(device, shape, needs_grad) {
     check(host.size() == shape.size(), "Tensor: ", host.size(), " numbers do not fill ", shape);
+    body_->memory = body_->allocate_lasting();
     device.upload(data(), host.data(), host.size() * sizeof(T));
   }
   /// A tensor whose numbers are those of a file.
@@ -170,7 +171,7 @@ class Tensor {
     }
     /// Memory of its own, with the file's numbers where there is one.
     void load() {
-      memory = static_cast<T*>(origin ? allocate_lasting() : device->allocate(size * sizeof(T)));
+      memory = origin ? allocate_lasting() : static_cast<T*>(device->allocate(size * sizeof(T)));
       if (!origin) return;
       try {
         if constexpr (B::on_host) {
@@ -186,12 +187,14 @@ class Tensor {
       }
       if (origin->evict) origin->evict();
     }
-    /// A file's numbers outlive a dry run in which they are first read.
-    void* allocate_lasting() {
+    /// For numbers of the host or a file, which may outlive a dry run in which they are first read.
+    T* allocate_lasting() {
+      void* p = nullptr;
       if constexpr (requires { device->allocate_lasting(size); })
-        return device->allocate_lasting(size * sizeof(T));
+        p = device->allocate_lasting(size * sizeof(T));
       else
-        return device->allocate(size * sizeof(T));
+        p = device->allocate(size * sizeof(T));
+      return static_cast<T*>(p);
     }
     void drop_view() {
       if (origin && borrowed) release_value();
