@@ -1,6 +1,6 @@
 #pragma once
+#include <anser/t5/initialise.hpp>
 #include <anser/train.hpp>
-#include <anser/train/initialise.hpp>
 
 #include "trainer.hpp"
 

@@ -19,6 +19,7 @@
 #include "router/uniform.hpp"
 #include "t5/attach.hpp"
 #include "t5/generate.hpp"
+#include "t5/initialise.hpp"
 #include "t5/score.hpp"
 
 namespace anser {

@@ -22,11 +22,13 @@ def main():
     import lora
     import optimizers
     import pools
+    import span_corruption
     import training
 
     steps = {name: lambda name=name: models.make_case(name) for name in models.CASES}
     steps |= {"formats": models.make_formats, "lora": lora.make_all, "pool": pools.make_all}
     steps |= {"optimizers": optimizers.make_all, "training": training.make_all}
+    steps |= {"span_corruption": span_corruption.make_all}
     for name in wanted or steps:
         steps[name]()
 

@@ -20,6 +20,11 @@ struct Batching {
   int examples = 32;     // at most, per batch
   long long tokens = 0;  // at most, per batch, padding included, input and target each; 0: no limit
   int window = 64;       // batches' worth of examples that are sorted by length together
+
+  void validate() const {
+    check(examples > 0 && tokens >= 0 && window > 0, "batching: ", examples, " examples, ", tokens,
+          " tokens and a window of ", window, "; at least 1 example and 1 batch");
+  }
 };
 
 /// A window of examples cut into batches of like lengths, in an order drawn by `random`. An example that is longer than
@@ -27,8 +32,7 @@ struct Batching {
 /// out of range.
 inline std::vector<std::vector<std::size_t>> cut_batches(const std::vector<Lengths>& lengths, const Batching& o,
                                                          Random random) {
-  check(o.examples > 0 && o.tokens >= 0 && o.window > 0, "batching: ", o.examples, " examples, ", o.tokens,
-        " tokens and a window of ", o.window, "; at least 1 example and 1 batch");
+  o.validate();
   std::vector<std::size_t> order(lengths.size());
   std::iota(order.begin(), order.end(), std::size_t(0));
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {

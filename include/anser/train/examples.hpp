@@ -1,14 +1,9 @@
 #pragma once
-#include <algorithm>
-#include <cstdint>
-#include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "../core/error.hpp"
 #include "../io/json.hpp"
-#include "../io/mapped_file.hpp"
+#include "plain_text.hpp"
 
 namespace anser {
 
@@ -26,28 +21,15 @@ struct Example {
 class ExampleFile {
  public:
   /// Throws Error where the file cannot be read or holds no line.
-  explicit ExampleFile(const std::string& path) : file_(MappedFile::open(path)) {
-    const std::string_view text = whole();
-    std::uint64_t number = 0;
-    for (std::size_t at = 0; at < text.size();) {
-      const std::size_t end = std::min(text.find('\n', at), text.size());
-      ++number;
-      if (text.substr(at, end - at).find_first_not_of(" \t\r") != text.npos) lines_.push_back({at, number});
-      at = end + 1;
-    }
-    file_->evict(0, file_->size());
-    check(!lines_.empty(), path, " holds no examples; each line is a JSON object such as {\"input\": \"...\", ",
-          "\"target\": \"...\"}");
-  }
+  explicit ExampleFile(const std::string& path)
+      : lines_(path, "no examples; each line is a JSON object such as {\"input\": \"...\", \"target\": \"...\"}") {}
 
   std::size_t size() const { return lines_.size(); }
-  const std::string& path() const { return file_->path(); }
+  const std::string& path() const { return lines_.path(); }
 
   /// Throws Error naming file and line where a line is no such object, or has nothing to learn.
   Example operator[](std::size_t i) const {
-    const Line line = lines_.at(i);
-    const std::string_view text = whole().substr(line.begin);
-    const Json json = parse_json(text.substr(0, text.find('\n')), concat(path(), ':', line.number));
+    const Json json = parse_json(lines_.line(i), lines_.place(i));
     check(json.kind() == Json::Kind::object, json.place(), ": each line must be a JSON object, not ", json.written(40));
     Example e{json.text("input"), json.text("target", ""), json.texts("choices"), -1, json.text("task", ""),
               json.place()};
@@ -64,13 +46,7 @@ class ExampleFile {
   }
 
  private:
-  struct Line {
-    std::uint64_t begin, number;
-  };
-  std::string_view whole() const { return {reinterpret_cast<const char*>(file_->data()), file_->size()}; }
-
-  std::shared_ptr<const MappedFile> file_;
-  std::vector<Line> lines_;
+  PlainText lines_;
 };
 
 }  // namespace anser

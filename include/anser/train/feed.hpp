@@ -1,15 +1,13 @@
 #pragma once
 #include <algorithm>
-#include <functional>
-#include <memory>
+#include <iterator>
 #include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "batches.hpp"
-#include "examples.hpp"
-#include "mixture.hpp"
+#include "texts.hpp"
 
 namespace anser {
 
@@ -21,29 +19,22 @@ struct TokenBatch {
   std::vector<std::string> tasks, places;
 };
 
-/// How long texts may be, in tokens with the end; what is longer is cut, and the end kept.
-struct TextLimits {
-  int input = 512, target = 512;
-};
-
 /// The batches of a training, one after the other without end: files are mixed, windows of examples sorted by length
 /// and cut. Which batch comes when depends on files and settings alone.
 class Feed {
  public:
-  using Encode = std::function<std::vector<std::int32_t>(const std::string&)>;
+  using Encode = anser::Encode;
 
-  /// `encode` turns a text into ids with the end of text. Throws Error naming the file at fault.
+  /// Of examples, of corrupted plain text, or of what one's own reading makes. Throws Error for settings out of range.
+  Feed(Texts texts, const Mixing& mixing, const Batching& batching)
+      : texts_(std::move(texts)), mixture_(texts_.sizes, mixing), batching_(batching), random_{mixing.seed, 2} {
+    batching.validate();
+  }
+
+  /// Of JSONL files. Throws Error naming the file at fault.
   Feed(const std::vector<std::string>& files, const Mixing& mixing, const Batching& batching, const TextLimits& limits,
        Encode encode)
-      : files_(open(files)),
-        mixture_(sizes(files_), mixing),
-        batching_(batching),
-        limits_(limits),
-        random_{mixing.seed, 2},
-        encode_(std::move(encode)) {
-    check(limits.input > 0 && limits.target > 0, "feed: texts of at most ", limits.input, " and ", limits.target,
-          " tokens; at least 1");
-  }
+      : Feed(example_texts(files, limits, std::move(encode)), mixing, batching) {}
 
   /// Throws Error naming file and line where an example is none.
   TokenBatch next() {
@@ -67,60 +58,24 @@ class Feed {
 
   /// The held-out examples in batches, in the order in which they were drawn; of many the first of each file in turn.
   std::vector<TokenBatch> held_out(std::size_t most = std::size_t(-1)) const {
-    return batches_of(spread(mixture_.held_out(), most));
+    return batches_of(first_of(mixture_.held_out(), most));
   }
   /// All examples in batches, in the order of the files; of many the first of each file in turn.
   std::vector<TokenBatch> whole(std::size_t most = std::size_t(-1)) const {
     std::vector<Mixture::Place> places;
-    for (std::size_t f = 0; f < files_.size(); ++f)
-      for (std::size_t i = 0; i < std::min(most, files_[f]->size()); ++i) places.push_back({f, i});
-    return batches_of(spread(std::move(places), most));
+    for (std::size_t f = 0; f < texts_.sizes.size(); ++f)
+      for (std::size_t i = 0; i < std::min(most, texts_.sizes[f]); ++i) places.push_back({f, i});
+    return batches_of(first_of(std::move(places), most));
   }
 
  private:
-  struct Read {
-    Example example;
-    std::vector<std::int32_t> input, target;
-    std::vector<std::vector<std::int32_t>> choices;
-  };
-
-  static std::vector<std::unique_ptr<ExampleFile>> open(const std::vector<std::string>& paths) {
-    check(!paths.empty(), "feed: no data files");
-    std::vector<std::unique_ptr<ExampleFile>> files;
-    for (const auto& p : paths) files.push_back(std::make_unique<ExampleFile>(p));
-    return files;
-  }
-  static std::vector<std::size_t> sizes(const std::vector<std::unique_ptr<ExampleFile>>& files) {
-    std::vector<std::size_t> n;
-    for (const auto& f : files) n.push_back(f->size());
-    return n;
-  }
-
-  std::vector<std::int32_t> encode(const std::string& text, int most) const {
-    auto ids = encode_(text);
-    if (ids.size() > std::size_t(most)) {
-      const std::int32_t end = ids.back();
-      ids.resize(std::size_t(most));
-      ids.back() = end;
-    }
-    return ids;
-  }
-  Read read(const Mixture::Place& place) const {
-    Read r{(*files_[place.file])[place.example], {}, {}, {}};
-    r.input = encode(r.example.input, limits_.input);
-    r.target = encode(r.example.target, limits_.target);
-    if (r.example.label >= 0)
-      for (const auto& c : r.example.choices) r.choices.push_back(encode(c, limits_.target));
-    return r;
-  }
-  /// At most so many of the places, taken from the files in turn.
-  std::vector<Mixture::Place> spread(std::vector<Mixture::Place> places, std::size_t most) const {
+  /// At most so many of the places, taken from the files in turn; their order stays.
+  std::vector<Mixture::Place> first_of(std::vector<Mixture::Place> places, std::size_t most) const {
     if (places.size() <= most) return places;
-    std::vector<std::size_t> rank(places.size()), seen(files_.size());
-    for (std::size_t i = 0; i < places.size(); ++i) rank[i] = seen[places[i].file]++;
-    std::vector<std::size_t> order(places.size());
+    std::vector<std::size_t> turn(places.size()), seen(texts_.sizes.size()), order(places.size());
+    for (std::size_t i = 0; i < places.size(); ++i) turn[i] = seen[places[i].file]++;
     std::iota(order.begin(), order.end(), std::size_t(0));
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return rank[a] < rank[b]; });
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return turn[a] < turn[b]; });
     order.resize(most);
     std::sort(order.begin(), order.end());
     std::vector<Mixture::Place> kept;
@@ -128,21 +83,27 @@ class Feed {
     return kept;
   }
   std::vector<TokenBatch> batches_of(const std::vector<Mixture::Place>& places) const {
+    std::vector<EncodedText> read;
+    const Random random{random_.seed, 4};
+    for (std::uint64_t drawn = 0; const auto& place : places)
+      std::ranges::move(texts_.read(place, random.fork(drawn++)), std::back_inserter(read));
     std::vector<TokenBatch> all;
-    for (std::size_t i = 0; i < places.size(); ++i) {
+    for (std::size_t i = 0; i < read.size(); ++i) {
       if (i % std::size_t(batching_.examples) == 0) all.emplace_back();
-      append(all.back(), read(places[i]));
+      append(all.back(), read[i]);
     }
     return all;
   }
   void load() {
     const std::size_t n = std::size_t(batching_.examples) * std::size_t(batching_.window);
-    std::vector<Lengths> lengths;
+    const Random random{random_.seed, 3};
+    std::uint64_t drawn = window_ * n;  // counted from the first, so that a text's next pass draws anew
     read_.clear();
-    for (const auto& place : mixture_.draw(window_ * n, n)) {
-      read_.push_back(read(place));
-      lengths.push_back({int(read_.back().input.size()), int(read_.back().target.size())});
-    }
+    for (const auto& place : mixture_.draw(drawn, n))
+      std::ranges::move(texts_.read(place, random.fork(drawn++)), std::back_inserter(read_));
+    check(!read_.empty(), "feed: none of ", n, " texts has a token of the vocabulary");
+    std::vector<Lengths> lengths;
+    for (const EncodedText& r : read_) lengths.push_back({int(r.input.size()), int(r.target.size())});
     batches_ = cut_batches(lengths, batching_, random_.fork(window_));
     loaded_ = true;
   }
@@ -151,24 +112,22 @@ class Feed {
     for (const std::size_t i : members) append(batch, read_[i]);
     return batch;
   }
-  static void append(TokenBatch& batch, const Read& r) {
+  static void append(TokenBatch& batch, const EncodedText& r) {
     batch.inputs.push_back(r.input);
     batch.targets.push_back(r.target);
     batch.choices.push_back(r.choices);
-    batch.labels.push_back(r.example.label);
-    batch.tasks.push_back(r.example.task);
-    batch.places.push_back(r.example.place);
+    batch.labels.push_back(r.label);
+    batch.tasks.push_back(r.task);
+    batch.places.push_back(r.place);
   }
 
-  std::vector<std::unique_ptr<ExampleFile>> files_;
+  Texts texts_;
   Mixture mixture_;
   Batching batching_;
-  TextLimits limits_;
   Random random_;
-  Encode encode_;
   std::uint64_t window_ = 0;
   bool loaded_ = false;
-  std::vector<Read> read_;  // the window's examples
+  std::vector<EncodedText> read_;  // the window's examples
   std::vector<std::vector<std::size_t>> batches_;
   std::size_t at_ = 0;
 };

@@ -1,7 +1,0 @@
-#pragma once
-#include "../core/random.hpp"
-
-namespace anser {
-template <class Model>
-void initialise(Model&, Random) {}
-}  // namespace anser
