@@ -31,6 +31,53 @@ BOOST_AUTO_TEST_CASE(more_than_the_system_has_is_an_error) {
 }
 #endif
 
+BOOST_AUTO_TEST_CASE(what_is_live_and_kept_is_known) {
+  HostMemory memory;
+  const std::size_t size = std::size_t(1) << 20;
+  void* a = memory.allocate(size);
+  void* b = memory.allocate(size);
+  BOOST_TEST(memory.use().live == 2 * size);
+  memory.release(b, size);
+  BOOST_TEST(memory.use().live == size);
+  BOOST_TEST(memory.use().peak == 2 * size);
+  memory.reset_peak();
+  BOOST_TEST(memory.use().peak == size);
+#if !defined(__SANITIZE_ADDRESS__)
+  BOOST_TEST(memory.use().kept == size);
+  b = memory.allocate(size);
+  BOOST_TEST(memory.use().kept == 0u);
+  memory.release(b, size);
+#endif
+  memory.release(a, size);
+  BOOST_TEST(memory.use().live == 0u);
+}
+
+#if !defined(__SANITIZE_ADDRESS__)
+// Ragged batches ask for other sizes each time: without a limit all of them would be kept.
+BOOST_AUTO_TEST_CASE(kept_blocks_go_back_within_a_limit) {
+  HostMemory memory;
+  const std::size_t unit = std::size_t(1) << 20, limit = 12 * unit;
+  memory.limit(limit);
+  for (std::size_t n = 1; n <= 8; ++n) {
+    void* p = memory.allocate(n * unit);
+    void* q = memory.allocate(unit);
+    BOOST_TEST(memory.use().live == (n + 1) * unit);
+    BOOST_TEST(memory.use().live + memory.use().kept <= limit);
+    memory.release(p, n * unit);
+    memory.release(q, unit);
+    BOOST_TEST(memory.use().live + memory.use().kept <= limit);
+  }
+  BOOST_TEST(memory.use().kept > 0u);
+  memory.limit(2 * unit);
+  BOOST_TEST(memory.use().kept <= 2 * unit);
+  void* p = memory.allocate(5 * unit);  // what is live is never refused
+  BOOST_TEST(memory.use().live == 5 * unit);
+  BOOST_TEST(memory.use().kept == 0u);
+  memory.release(p, 5 * unit);
+  BOOST_TEST(memory.use().kept == 0u);
+}
+#endif
+
 BOOST_AUTO_TEST_CASE(every_row_runs_once) {
   struct Count {
     int* seen;

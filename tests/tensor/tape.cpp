@@ -74,4 +74,24 @@ BOOST_AUTO_TEST_CASE(a_loss_is_one_number) {
   BOOST_TEST(tape.size() == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(a_forgetful_tape_keeps_nothing) {
+  Tape tape = Tape::forgetful();
+  const auto activation = std::make_shared<int>(1);
+  tape.record([activation] { BOOST_ERROR("a step that was to be forgotten ran"); });
+  BOOST_TEST(tape.size() == 0u);
+  BOOST_TEST(activation.use_count() == 1);
+  tape.backward();
+}
+
+BOOST_AUTO_TEST_CASE(a_tape_goes_back_from_gradients_that_are_there) {
+  Cpu<float> device;
+  const Number x(device, {1}, std::vector<float>{2}, true), y(device, {1}, true);
+  Tape tape;
+  tape.record([=] { *x.grad() += 3 * *y.grad(); });
+  *y.grad() = 5;
+  tape.backward();
+  BOOST_TEST(*x.grad() == 15);
+  BOOST_TEST(tape.size() == 0u);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

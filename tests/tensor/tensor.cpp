@@ -20,6 +20,7 @@ auto says(std::string words) {
 struct Counting : Cpu<float> {
   int allocated = 0, released = 0;
   void* allocate(std::size_t n) { return ++allocated, Cpu<float>::allocate(n); }
+  void* allocate_lasting(std::size_t n) { return ++allocated, Cpu<float>::allocate_lasting(n); }
   void release(void* p, std::size_t n) noexcept { ++released, Cpu<float>::release(p, n); }
 };
 static_assert(Backend<Counting>);
@@ -247,6 +248,40 @@ BOOST_AUTO_TEST_CASE(a_gradient_as_a_tensor_shares_and_keeps_it) {
     check_equal(t.host_grad(), {0, 4, 0, 0, 0, 5});
   }
   check_equal(alias.host(), {4, 0, 0, 5});
+}
+
+// Its numbers are not copied, and neither gradients nor storage are shared afterwards.
+BOOST_AUTO_TEST_CASE(a_gradient_changes_hands) {
+  Cpu<float> device;
+  const Real<Cpu<float>> from(device, {2, 3}, true), to(device, {2, 3}, true), smaller(device, {2, 2}, true);
+  for (int i = 0; i < 6; ++i) from.grad()[i] = float(i);
+  to.grad()[0] = 9;
+  const float* numbers = from.grad();
+  to.take_grad(from);
+  BOOST_TEST(to.grad() == numbers);
+  BOOST_TEST(!from.has_grad());
+  check_equal(to.host_grad(), count_to(6));
+  to.take_grad(to);
+  check_equal(to.host_grad(), count_to(6));
+  BOOST_CHECK_EXCEPTION(to.take_grad(smaller), Error, says("cannot take the gradient"));
+  BOOST_CHECK_EXCEPTION(smaller.take_grad(to.columns(0, 2)), Error, says("cannot take the gradient"));
+}
+
+// What is read from a file stays when a dry run ends; results are counted, and hold nothing.
+BOOST_AUTO_TEST_CASE(a_dry_run_reads_files_all_the_same) {
+  Cpu<float> device;
+  const File<bf16> file({2, 3}, {bf16(0.f), bf16(1.f), bf16(2.f), bf16(3.f), bf16(4.f), bf16(5.f)});
+  const Real<Cpu<float>> bound(device, file.stored);
+  {
+    const DryRun<Cpu<float>> dry(device);
+    const Real<Cpu<float>> result(device, {100, 100}, true);
+    check_equal(result.host(), std::vector<float>(10000));
+    check_equal(result.host_grad(), std::vector<float>(10000));
+    check_equal(bound.host(), count_to(6));
+    BOOST_TEST(device.memory().dry >= 80000u);
+  }
+  BOOST_TEST(device.memory().dry == 0u);
+  check_equal(bound.host(), count_to(6));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

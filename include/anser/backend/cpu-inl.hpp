@@ -1,4 +1,6 @@
 #pragma once
+#include <sys/mman.h>
+
 #include <cstdlib>
 #include <new>
 
@@ -10,8 +12,6 @@
 namespace anser {
 
 namespace detail {
-inline constexpr std::size_t kept_limit = std::size_t(512) << 20;  // freed blocks above this go back to the system
-
 /// Sizes are rounded up to eighths of a power of two, so that nearly equal requests share blocks.
 inline std::size_t round_up(std::size_t bytes) {
   if (bytes <= 512) return (bytes + 63) / 64 * 64 + (bytes == 0) * 64;
@@ -21,42 +21,70 @@ inline std::size_t round_up(std::size_t bytes) {
 }
 }  // namespace detail
 
-ANSER_INLINE HostMemory::~HostMemory() {
-  for (auto& [size, blocks] : free_)
-    for (void* p : blocks) std::free(p);
+ANSER_INLINE HostMemory::HostMemory() { pool_.most_kept = std::size_t(512) << 20; }
+
+ANSER_INLINE HostMemory::~HostMemory() { pool_.free_kept(BlockPool::no_limit, std::free); }
+
+ANSER_INLINE void* HostMemory::allocate(std::size_t bytes, bool lasting) {
+  const std::size_t size = detail::round_up(bytes);
+  const std::lock_guard lock(mutex_);
+  const bool dry = dry_ && !lasting;
+  void* p = dry ? take_untouched(size) : pool_.reuse(size);
+  if (!p) {
+    pool_.make_room(size, std::free);
+    p = cpu::allocate_pages(size);
+  }
+  pool_.take(size, dry);
+  return p;
 }
 
-ANSER_INLINE void* HostMemory::allocate(std::size_t bytes) {
-  const std::size_t size = detail::round_up(bytes);
-  {
-    const std::lock_guard lock(mutex_);
-    if (auto it = free_.find(size); it != free_.end() && !it->second.empty()) {
-      void* p = it->second.back();
-      it->second.pop_back();
-      kept_ -= size;
-      return p;
-    }
+/// Pages of an anonymous map are zeros without memory until they are written.
+ANSER_INLINE void* HostMemory::take_untouched(std::size_t size) {
+  void* p = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  check(p != MAP_FAILED, "out of addresses: ", size >> 20, " MiB more could not even be planned; use a smaller batch");
+  try {
+    untouched_.insert(p);
+  } catch (...) {
+    munmap(p, size);
+    throw;
   }
-  return cpu::allocate_pages(size);
+  return p;
+}
+
+ANSER_INLINE bool HostMemory::keep([[maybe_unused]] void* p, [[maybe_unused]] std::size_t size) noexcept {
+#if defined(__SANITIZE_ADDRESS__)  // a kept block would hide a use after release from the sanitizer
+  return false;
+#else
+  return pool_.keep(p, size);
+#endif
 }
 
 ANSER_INLINE void HostMemory::release(void* p, std::size_t bytes) noexcept {
   if (!p) return;
-#if !defined(__SANITIZE_ADDRESS__)  // a kept block would hide a use after release from the sanitizer
   const std::size_t size = detail::round_up(bytes);
   const std::lock_guard lock(mutex_);
-  if (kept_ + size <= detail::kept_limit) {
-    try {
-      free_[size].push_back(p);
-      kept_ += size;
-      return;
-    } catch (const std::bad_alloc&) {
-    }
-  }
-#else
-  (void)bytes;
-#endif
-  std::free(p);
+  const bool dry = !untouched_.empty() && untouched_.erase(p);
+  pool_.give(size, dry);
+  if (dry)
+    munmap(p, size);
+  else if (!keep(p, size))
+    std::free(p);
+}
+
+ANSER_INLINE MemoryUse HostMemory::use() const {
+  const std::lock_guard lock(mutex_);
+  return pool_.use();
+}
+
+ANSER_INLINE void HostMemory::reset_peak() {
+  const std::lock_guard lock(mutex_);
+  pool_.reset_peak();
+}
+
+ANSER_INLINE void HostMemory::limit(std::size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  pool_.limit = bytes;
+  pool_.make_room(0, std::free);
 }
 
 }  // namespace anser

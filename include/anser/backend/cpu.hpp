@@ -1,9 +1,9 @@
 #pragma once
 #include <cstring>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <type_traits>
+#include <unordered_set>
 #include <vector>
 #if defined(_OPENMP)
 #include <omp.h>
@@ -13,6 +13,7 @@
 #include "cpu_attention.hpp"
 #include "cpu_gemm.hpp"
 #include "cpu_low_rank.hpp"
+#include "memory.hpp"
 
 namespace anser {
 
@@ -20,18 +21,31 @@ namespace anser {
 /// next request of their size (a fresh block costs a page fault per 4 KiB, which is as long as writing it).
 class HostMemory {
  public:
-  HostMemory() = default;
+  HostMemory();
   ~HostMemory();
   HostMemory(const HostMemory&) = delete;
   HostMemory& operator=(const HostMemory&) = delete;
-  /// Throws Error where the system has no more.
-  void* allocate(std::size_t bytes);
+  /// In a dry run: zeros that take no memory until they are written, unless it is to be `lasting`. Throws Error where
+  /// the system has no more.
+  void* allocate(std::size_t bytes, bool lasting = false);
   void release(void* block, std::size_t bytes) noexcept;
 
+  MemoryUse use() const;
+  void reset_peak();
+  /// Of live and kept bytes together: beyond it kept blocks go back before fresh ones come. At first there is none,
+  /// and up to 512 MiB are kept.
+  void limit(std::size_t bytes);
+  void set_dry(bool dry) { dry_ = dry; }
+  bool dry() const { return dry_; }
+
  private:
-  std::mutex mutex_;
-  std::map<std::size_t, std::vector<void*>> free_;
-  std::size_t kept_ = 0;
+  void* take_untouched(std::size_t size);
+  bool keep(void* block, std::size_t size) noexcept;
+
+  mutable std::mutex mutex_;
+  BlockPool pool_;
+  std::unordered_set<void*> untouched_;  // blocks of dry runs
+  bool dry_ = false;
 };
 
 /// The host. T is the storage type of weights and GEMM inputs: float, bf16, or double (for gradient checks).
@@ -54,24 +68,52 @@ class Cpu {
   void release(void* p, std::size_t bytes) noexcept { memory_.release(p, bytes); }
   void upload(void* to, const void* from, std::size_t bytes) { move(to, from, bytes); }
   void download(void* to, const void* from, std::size_t bytes) { move(to, from, bytes); }
-  void copy(void* to, const void* from, std::size_t bytes) { move(to, from, bytes); }
-  void zero(void* p, std::size_t bytes) { std::memset(p, 0, bytes); }
+  void copy(void* to, const void* from, std::size_t bytes) {
+    if (!dry()) move(to, from, bytes);
+  }
+  void zero(void* p, std::size_t bytes) {
+    if (!dry()) std::memset(p, 0, bytes);
+  }
 
-  void gemm(const Gemm<element, real>& g) { cpu::multiply(g); }
-  void gemm(const Gemm<real, real>& g) requires(!std::is_same_v<element, real>) { cpu::multiply(g); }
+  MemoryUse memory() const { return memory_.use(); }
+  void reset_peak() { memory_.reset_peak(); }
+  /// See HostMemory::limit.
+  void limit_memory(std::size_t bytes) { memory_.limit(bytes); }
+  /// Memory that outlives a dry run.
+  void* allocate_lasting(std::size_t bytes) { return memory_.allocate(bytes, true); }
+  /// Nothing computes, and blocks are zeros: see Accounted. Packing reads weights, and is done.
+  void set_dry(bool dry) { memory_.set_dry(dry); }
+  bool dry() const { return memory_.dry(); }
+
+  void gemm(const Gemm<element, real>& g) {
+    if (!dry()) cpu::multiply(g);
+  }
+  void gemm(const Gemm<real, real>& g) requires(!std::is_same_v<element, real>) {
+    if (!dry()) cpu::multiply(g);
+  }
   Packed pack(std::span<const Matrix<const T>> blocks, std::span<const int> rows, int k) {
     return cpu::pack<T>(blocks, rows, k);
   }
-  void gemm(const Packed& w, Matrix<const T> x, int m, Matrix<real> y) { cpu::multiply<T>(w, x, m, y); }
+  void gemm(const Packed& w, Matrix<const T> x, int m, Matrix<real> y) {
+    if (!dry()) cpu::multiply<T>(w, x, m, y);
+  }
   void gemm_back(const Packed& w, Matrix<const T> dy, int m, int first, Matrix<real> dx) {
-    cpu::multiply_back<T>(w, dy, m, first, dx);
+    if (!dry()) cpu::multiply_back<T>(w, dy, m, first, dx);
   }
 
-  void attend(const Attention<real, T>& a) { cpu::attend(a); }
-  void attend(const Attention<real, real>& a) requires(!std::is_same_v<element, real>) { cpu::attend(a); }
+  void attend(const Attention<real, T>& a) {
+    if (!dry()) cpu::attend(a);
+  }
+  void attend(const Attention<real, real>& a) requires(!std::is_same_v<element, real>) {
+    if (!dry()) cpu::attend(a);
+  }
 
-  void low_rank(const GroupedLowRank<T, real>& g) { cpu::add_low_rank(g); }
-  void low_rank(const GroupedLowRank<real, real>& g) requires(!std::is_same_v<element, real>) { cpu::add_low_rank(g); }
+  void low_rank(const GroupedLowRank<T, real>& g) {
+    if (!dry()) cpu::add_low_rank(g);
+  }
+  void low_rank(const GroupedLowRank<real, real>& g) requires(!std::is_same_v<element, real>) {
+    if (!dry()) cpu::add_low_rank(g);
+  }
 
   PackedLowRank<real> pack_low_rank(const real* a, const real* b, int rank, int in, int out) {
     return cpu::pack_low_rank(pieces_, a, b, rank, in, out);
@@ -80,6 +122,7 @@ class Cpu {
   /// Rows are spread over threads where together they are worth it; `work` is about the elements of a row.
   template <class K>
   void for_rows(int n, [[maybe_unused]] std::size_t work, K kernel) {
+    if (dry()) return;
 #if defined(_OPENMP)
     constexpr std::size_t worthwhile = 1 << 14;  // elements; below, waking a thread costs more than it saves
     if (n > 1 && std::size_t(n) * work >= worthwhile && !omp_in_parallel()) {
@@ -99,7 +142,7 @@ class Cpu {
   HostMemory memory_;
   cpu::PieceMemory pieces_;
 };
-static_assert(Backend<Cpu<float>> && Backend<Cpu<bf16>> && Backend<Cpu<double>>);
+static_assert(Accounted<Cpu<float>> && Accounted<Cpu<bf16>> && Accounted<Cpu<double>>);
 
 }  // namespace anser
 

@@ -49,7 +49,7 @@ inline Device::Device(int ordinal) : ordinal_(ordinal) {
 inline Device::~Device() {
   cudaSetDevice(ordinal_);
   cudaStreamSynchronize(stream_);
-  give_back();
+  pool_.free_kept(BlockPool::no_limit, free_block);
   if (staging_) cudaFreeHost(staging_);
   cublasDestroy(blas_);
   cudaStreamDestroy(stream_);
@@ -67,24 +67,33 @@ inline std::string Device::name() const {
   return concat(p.name, " (compute capability ", p.major, ".", p.minor, ")");
 }
 
-inline void* Device::take_kept(std::size_t size) {
-  const auto it = kept_.find(size);
-  if (it == kept_.end() || it->second.empty()) return nullptr;
-  void* p = it->second.back();
-  it->second.pop_back();
+// cudaFree waits until the device no longer uses the block.
+inline constexpr auto free_block = [](void* p) noexcept { cudaFree(p); };
+
+inline void* Device::allocate(std::size_t bytes, bool lasting) {
+  const std::size_t size = round_up(bytes);
+  const std::lock_guard lock(memory_mutex_);
+  const bool dry = dry_ && !lasting && size > small;
+  void* p = nullptr;
+  if (dry) {
+    p = reinterpret_cast<void*>(next_dry_);
+    next_dry_ += size;
+  } else {
+    p = pool_.reuse(size);
+    if (!p) p = take_fresh(size);
+  }
+  pool_.take(size, dry);
   return p;
 }
 
-inline void* Device::allocate(std::size_t bytes) {
-  const std::size_t size = round_up(bytes);
-  const std::lock_guard lock(memory_mutex_);
-  void* p = take_kept(size);
-  if (p) return p;
+inline void* Device::take_fresh(std::size_t size) {
   make_current();
+  pool_.make_room(size, free_block);
+  void* p = nullptr;
   cudaError_t status = cudaMalloc(&p, size);
   if (status == cudaErrorMemoryAllocation) {
     (void)cudaGetLastError();
-    give_back();
+    pool_.free_kept(BlockPool::no_limit, free_block);
     status = cudaMalloc(&p, size);
   }
   if (status == cudaErrorMemoryAllocation) {
@@ -95,7 +104,6 @@ inline void* Device::allocate(std::size_t bytes) {
          " of its ", total >> 20, " MiB are free; use a smaller batch, or --dtype bf16");
   }
   expect(status, "taking device memory");
-  reserved_ += size;
   return p;
 }
 
@@ -103,24 +111,41 @@ inline void Device::release(void* p, std::size_t bytes) noexcept {
   if (!p) return;
   const std::size_t size = round_up(bytes);
   const std::lock_guard lock(memory_mutex_);
-  try {
-    kept_[size].push_back(p);
-  } catch (const std::bad_alloc&) {
-    cudaFree(p);
-    reserved_ -= size;
-  }
+  pool_.give(size, is_dry(p));
+  if (!is_dry(p) && !pool_.keep(p, size)) cudaFree(p);
 }
 
-inline void Device::give_back() noexcept {
-  for (auto& [size, blocks] : kept_) {
-    for (void* p : blocks) cudaFree(p);  // waits until the device no longer uses it
-    reserved_ -= size * blocks.size();
-  }
-  kept_.clear();
+inline std::size_t Device::reserved() const {
+  const MemoryUse now = memory();
+  return now.live - now.dry + now.kept;
+}
+
+inline MemoryUse Device::memory() const {
+  const std::lock_guard lock(memory_mutex_);
+  return pool_.use();
+}
+
+inline void Device::reset_peak() {
+  const std::lock_guard lock(memory_mutex_);
+  pool_.reset_peak();
+}
+
+inline void Device::limit_memory(std::size_t bytes) {
+  const std::lock_guard lock(memory_mutex_);
+  make_current();
+  pool_.limit = bytes;
+  pool_.make_room(0, free_block);
+}
+
+inline std::size_t Device::free_memory() const {
+  make_current();
+  std::size_t free = 0, total = 0;
+  expect(cudaMemGetInfo(&free, &total), "asking for the device's free memory");
+  return free;
 }
 
 inline void Device::upload(void* to, const void* from, std::size_t bytes) {
-  if (bytes == 0) return;
+  if (bytes == 0 || is_dry(to)) return;
   make_current();
   if (bytes > staging_bytes / 4) {
     expect(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_), "copying to the device");
@@ -144,13 +169,17 @@ inline void Device::upload(void* to, const void* from, std::size_t bytes) {
 
 inline void Device::download(void* to, const void* from, std::size_t bytes) {
   if (bytes == 0) return;
+  if (dry_) {
+    std::memset(to, 0, bytes);
+    return;
+  }
   make_current();
   expect(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_), "copying from the device");
   synchronise();
 }
 
 inline void Device::copy(void* to, const void* from, std::size_t bytes) {
-  if (bytes == 0) return;
+  if (bytes == 0 || dry_) return;
   make_current();
   expect(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_), "copying on the device");
 }
@@ -165,7 +194,7 @@ inline void Device::copy_rows(void* to, std::size_t to_pitch, const void* from, 
 }
 
 inline void Device::zero(void* p, std::size_t bytes) {
-  if (bytes == 0) return;
+  if (bytes == 0 || dry_) return;
   make_current();
   expect(cudaMemsetAsync(p, 0, bytes, stream_), "clearing device memory");
 }
@@ -195,7 +224,7 @@ inline void arrange(Stride& outer, Stride& inner) {
 
 template <class In, class Out>
 void Device::multiply(const Gemm<In, Out>& g) {
-  if (g.m == 0 || g.n == 0) return;
+  if (g.m == 0 || g.n == 0 || dry_) return;
   Stride outer = g.outer, inner = g.inner;
   arrange(outer, inner);
   const int lda = leading(g.a.stride, g.transpose_a ? g.k : g.m, g.transpose_a ? g.m : g.k);

@@ -2,7 +2,7 @@
 #include <cublas_v2.h>
 #include <cuda_runtime_api.h>
 
-#include <map>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -12,6 +12,7 @@
 
 #include "../core/error.hpp"
 #include "concept.hpp"
+#include "memory.hpp"
 
 namespace anser {
 
@@ -31,8 +32,9 @@ class Device {
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
 
-  /// Throws Error where the device has no more.
-  void* allocate(std::size_t bytes);
+  /// In a dry run large blocks are addresses without memory. Throws Error where the device has no more.
+  void* allocate(std::size_t bytes) { return allocate(bytes, false); }
+  void* allocate_lasting(std::size_t bytes) { return allocate(bytes, true); }
   /// The block is used again by what is enqueued from now on, so work already enqueued may still read it.
   void release(void* block, std::size_t bytes) noexcept;
   /// Returns once `from` may be changed.
@@ -55,22 +57,38 @@ class Device {
   /// As the driver calls it, with its compute capability.
   std::string name() const;
   /// Bytes taken from the driver, in use or kept.
-  std::size_t reserved() const { return reserved_; }
+  std::size_t reserved() const;
+  MemoryUse memory() const;
+  void reset_peak();
+  /// Of live and kept bytes together: beyond it kept blocks go back before fresh ones come. At first there is none.
+  void limit_memory(std::size_t bytes);
+  /// What the driver could still give.
+  std::size_t free_memory() const;
+  /// Nothing computes: see Accounted. All that is read back is 0.
+  void set_dry(bool dry) { dry_ = dry; }
+  bool dry() const { return dry_; }
   /// Whether float products may round their inputs to TF32 (10 bits of mantissa) for the tensor cores. Off at first.
   void set_tf32(bool allowed) { tf32_ = allowed; }
 
  private:
-  void* take_kept(std::size_t size);
-  void give_back() noexcept;
+  void* allocate(std::size_t bytes, bool lasting);
+  void* take_fresh(std::size_t size);
+  /// No device has such addresses.
+  static constexpr std::uintptr_t dry_addresses = std::uintptr_t(1) << 62;
+  static bool is_dry(const void* p) { return reinterpret_cast<std::uintptr_t>(p) >= dry_addresses; }
+  /// Small blocks are real even in a dry run: what is uploaded to them may outlive it.
+  static constexpr std::size_t small = std::size_t(256) << 10;
 
   static constexpr std::size_t staging_bytes = std::size_t(256) << 10;
   int ordinal_ = 0;
   cudaStream_t stream_ = nullptr;
   cublasHandle_t blas_ = nullptr;
   bool tf32_ = false;
-  std::mutex memory_mutex_, staging_mutex_;
-  std::map<std::size_t, std::vector<void*>> kept_;
-  std::size_t reserved_ = 0;
+  mutable std::mutex memory_mutex_;
+  std::mutex staging_mutex_;
+  BlockPool pool_;
+  bool dry_ = false;
+  std::uintptr_t next_dry_ = dry_addresses;
   std::byte* staging_ = nullptr;  // pinned, so that the small uploads of every step do not wait
   std::size_t staged_ = 0;
 };
@@ -203,7 +221,7 @@ class Cuda : public cuda::Device {
     Packed w{0, k, (k + aligned - 1) / aligned * aligned, nullptr};
     for (int r : rows) w.n += r;
     const std::size_t bytes = std::size_t(w.n) * std::size_t(w.stride) * sizeof(T);
-    T* at = static_cast<T*>(allocate(bytes));
+    T* at = static_cast<T*>(allocate_lasting(bytes));
     w.rows = std::shared_ptr<const T>(at, [this, bytes](const T* p) { release(const_cast<T*>(p), bytes); });
     for (std::size_t i = 0; i < blocks.size(); ++i) {
       copy_rows(at, std::size_t(w.stride) * sizeof(T), blocks[i].data, std::size_t(blocks[i].stride) * sizeof(T),
@@ -225,10 +243,10 @@ class Cuda : public cuda::Device {
   /// `work` is about the elements of a row; it decides how many threads share one.
   template <class K>
   void for_rows(int n, std::size_t work, K kernel) {
-    cuda::launch(*this, n, work, kernel);
+    if (!dry()) cuda::launch(*this, n, work, kernel);
   }
 };
-static_assert(Backend<Cuda<float>> && Backend<Cuda<bf16>> && Backend<Cuda<double>>);
+static_assert(Accounted<Cuda<float>> && Accounted<Cuda<bf16>> && Accounted<Cuda<double>>);
 
 }  // namespace anser
 

@@ -54,6 +54,7 @@ class Squad : public Cpu<T> {
 
   template <class K>
   void for_rows(int n, std::size_t, K kernel) {
+    if (this->dry()) return;
     typename Team::Shared shared;
     std::vector<std::jthread> squad;
     for (int t = 0; t < threads; ++t)
@@ -65,6 +66,6 @@ class Squad : public Cpu<T> {
       });
   }
 };
-static_assert(Backend<Squad<float>> && Backend<Squad<double>>);
+static_assert(Accounted<Squad<float>> && Accounted<Squad<double>>);
 
 }  // namespace anser

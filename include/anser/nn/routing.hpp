@@ -86,8 +86,9 @@ struct Batch {
   std::vector<int> task;  // per example, where known
   Real<B> embedding;      // [examples, width], where a sentence encoder made one
   bool training = false;
-  float dropout = 0;  // the model's rate while it trains
-  int step = 0;       // of training, or of decoding
+  float dropout = 0;           // the model's rate while it trains
+  bool checkpointing = false;  // blocks keep their inputs alone, and run once more for the gradient
+  int step = 0;                // of training, or of decoding
   Random random{};
   std::vector<TraceEntry<B>>* trace = nullptr;
   Losses<B>* losses = nullptr;

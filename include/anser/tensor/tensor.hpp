@@ -1,6 +1,7 @@
 #pragma once
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "../backend/concept.hpp"
@@ -25,6 +26,7 @@ class Tensor {
   /// Throws Error unless the numbers fill the shape.
   Tensor(B& device, Shape shape, std::span<const T> host, bool needs_grad = false) : Tensor(device, shape, needs_grad) {
     check(host.size() == shape.size(), "Tensor: ", host.size(), " numbers do not fill ", shape);
+    body_->memory = body_->allocate_lasting();
     device.upload(data(), host.data(), host.size() * sizeof(T));
   }
   /// A tensor whose numbers are those of a file.
@@ -52,6 +54,16 @@ class Tensor {
   }
   bool has_grad() const { return body_ && body_->gradient != nullptr; }
   void release_grad() const { body_->release_grad(); }
+  /// Make another tensor's gradient this one's, without a copy: the other is then without. Throws Error unless both are
+  /// whole tensors (no views) of as many numbers.
+  void take_grad(const Tensor& from) const {
+    const auto whole = [](const Tensor& t) { return t.shape_.size() == t.body_->size; };
+    check(whole(*this) && whole(from) && body_->size == from.body_->size, "Tensor: ", shape_,
+          " cannot take the gradient of ", from.shape_, "; neither may be a view of a part");
+    if (same_storage(from)) return;
+    body_->release_grad();
+    std::swap(body_->gradient, from.body_->gradient);
+  }
 
   /// The same numbers under another shape. Throws Error where they do not fill it.
   Tensor as(Shape shape) const {
@@ -159,7 +171,7 @@ class Tensor {
     }
     /// Memory of its own, with the file's numbers where there is one.
     void load() {
-      memory = static_cast<T*>(device->allocate(size * sizeof(T)));
+      memory = origin ? allocate_lasting() : static_cast<T*>(device->allocate(size * sizeof(T)));
       if (!origin) return;
       try {
         if constexpr (B::on_host) {
@@ -174,6 +186,15 @@ class Tensor {
         throw;
       }
       if (origin->evict) origin->evict();
+    }
+    /// For numbers of the host or a file, which may outlive a dry run in which they are first read.
+    T* allocate_lasting() {
+      void* p = nullptr;
+      if constexpr (requires { device->allocate_lasting(size); })
+        p = device->allocate_lasting(size * sizeof(T));
+      else
+        p = device->allocate(size * sizeof(T));
+      return static_cast<T*>(p);
     }
     void drop_view() {
       if (origin && borrowed) release_value();
