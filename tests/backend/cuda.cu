@@ -58,6 +58,54 @@ BOOST_AUTO_TEST_CASE(too_large_a_request_says_so_and_leaves_the_device_usable) {
   device.synchronise();
 }
 
+BOOST_AUTO_TEST_CASE(kept_blocks_go_back_within_a_limit) {
+  Cuda<> device;
+  const std::size_t unit = std::size_t(4) << 20;
+  device.limit_memory(5 * unit);
+  for (std::size_t n = 1; n <= 4; ++n) {
+    void* p = device.allocate(n * unit);
+    BOOST_TEST(device.memory().live == n * unit);
+    BOOST_TEST(device.reserved() <= 5 * unit);
+    device.release(p, n * unit);
+    BOOST_TEST(device.reserved() <= 5 * unit);
+  }
+  BOOST_TEST(device.memory().peak == 4 * unit);
+  BOOST_TEST(device.memory().kept > 0u);
+  device.limit_memory(0);
+  BOOST_TEST(device.memory().kept == 0u);
+  BOOST_TEST(device.free_memory() > 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_dry_run_counts_and_computes_nothing) {
+  Cuda<> device;
+  const std::vector<float> ones(64 * 64, 1);
+  Buffer<Cuda<>, float> a(device, ones), c(device, std::vector<float>(64 * 64, 7));
+  const Gemm<float, float> g{{a.data(), 64}, {a.data(), 64}, {c.data(), 64}, 64, 64, 64, false, true, 1, 0, {}, {}};
+  const std::size_t live = device.memory().live, huge = std::size_t(1) << 45;
+  {
+    const DryRun<Cuda<>> dry(device);
+    void* p = device.allocate(huge);
+    BOOST_TEST(device.memory().live == live + huge);
+    BOOST_TEST(device.memory().dry == huge);
+    device.zero(p, huge);
+    device.upload(p, ones.data(), 64);
+    device.copy(c.data(), p, 64);
+    device.zero(c.data(), 64);
+    device.gemm(g);
+    float read = 1;
+    device.download(&read, p, sizeof read);
+    BOOST_TEST(read == 0);
+    device.release(p, huge);
+    void* lasting = device.allocate_lasting(std::size_t(1) << 20);
+    BOOST_TEST(device.memory().dry == 0u);
+    device.release(lasting, std::size_t(1) << 20);
+  }
+  BOOST_TEST(device.memory().peak == live + huge);
+  BOOST_TEST(c.host()[0] == 7);
+  device.gemm(g);
+  BOOST_TEST(c.host()[0] == 64);
+}
+
 BOOST_AUTO_TEST_CASE(a_device_that_is_not_there) {
   BOOST_CHECK_EXCEPTION(Cuda<>(1000), Error, [](const Error& e) {
     return std::string(e.what()).find("no CUDA device 1000: this machine has") == 0;

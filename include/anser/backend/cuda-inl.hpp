@@ -23,6 +23,9 @@ inline std::size_t round_up(std::size_t bytes) {
   return std::max(step, (bytes + step - 1) / step * step);
 }
 
+// cudaFree waits until the device no longer uses the block.
+inline constexpr auto free_block = [](void* p) noexcept { cudaFree(p); };
+
 inline Device::Device(int ordinal) : ordinal_(ordinal) {
   int devices = 0;
   const cudaError_t found = cudaGetDeviceCount(&devices);
@@ -66,9 +69,6 @@ inline std::string Device::name() const {
   expect(cudaGetDeviceProperties(&p, ordinal_), "reading the device's properties");
   return concat(p.name, " (compute capability ", p.major, ".", p.minor, ")");
 }
-
-// cudaFree waits until the device no longer uses the block.
-inline constexpr auto free_block = [](void* p) noexcept { cudaFree(p); };
 
 inline void* Device::allocate(std::size_t bytes, bool lasting) {
   const std::size_t size = round_up(bytes);
