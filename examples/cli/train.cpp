@@ -107,7 +107,7 @@ void run(TrainerOptions o, const CLI::App& command) {
   bool done = false;
   {
     Watch watch(o, facts.done);
-    done = trainer->run([&](const Metric& m) { return watch(m); });
+    done = trainer->run([&](const Metric& m) { return watch(m); }, [](const std::string& plan) { tell(plan); });
   }
   if (!done) fail("stopped by a signal, and saved; the same command with --resume goes on");
   report(o, *trainer, trainer->finish());
@@ -172,6 +172,10 @@ void add_training_options(CLI::App& c, TrainerOptions& o) {
       ->check(Between(1, 1 << 24))
       ->type_name("N")
       ->capture_default_str()
+      ->group("Training");
+  c.add_flag("--checkpointing", o.training.checkpointing,
+             "Keep the inputs of blocks alone and compute the rest again for the gradient: a third of the memory or "
+             "less, about a third more time")
       ->group("Training");
   c.add_option("--optimizer", o.optimizer, "How parameters follow their gradients")
       ->check(CLI::IsMember({"adamw", "adafactor", "sgd"}))

@@ -42,7 +42,13 @@ class TrainerOn final : public Trainer {
   }
 
   TrainingFacts facts() const override { return facts_; }
-  bool run(const Watch& watch) override { return training_->run(watch); }
+  bool run(const Watch& watch, const std::function<void(const std::string&)>& plan) override {
+    return training_->run(watch, [&](const MemoryPlan& p) {
+      const std::size_t available = available_memory(*device_);
+      plan(describe(p, available));
+      refuse_where_too_much(p, available);
+    });
+  }
   const std::vector<Metric>& metrics() const override { return training_->metrics(); }
 
   long long finish() override {

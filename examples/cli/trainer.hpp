@@ -56,8 +56,9 @@ class Trainer {
   using Watch = std::function<bool(const Metric&)>;
   virtual ~Trainer() = default;
   virtual TrainingFacts facts() const = 0;
-  /// Whether all steps are made; false: stopped by `watch`, and saved.
-  virtual bool run(const Watch& watch) = 0;
+  /// Whether all steps are made; false: stopped by `watch`, and saved. `plan` is told what memory a step takes and what
+  /// there is; Error where that is too little.
+  virtual bool run(const Watch& watch, const std::function<void(const std::string&)>& plan) = 0;
   /// Writes what was learned; returns the step whose parameters they are.
   virtual long long finish() = 0;
   virtual const std::vector<Metric>& metrics() const = 0;

@@ -83,6 +83,7 @@ struct Training {
     tape.backward<B>(l);
     seen.peak = on.memory().peak;
     for (const auto& p : learning) seen.gradients.push_back(p.value.host_grad());
+    walk(*model, [](const std::string& name, auto& t) { BOOST_TEST(t.has_grad() == t.needs_grad(), name); });
     release_gradients(learning);
     return seen;
   }

@@ -7,12 +7,14 @@
 #include "../router/uniform.hpp"
 #include "attach.hpp"
 #include "generate.hpp"
+#include "initialise.hpp"
 #include "score.hpp"
 
 /// What a compiled library holds of T5 for one backend. `prefix` is `extern` where it is declared (anser/cpu.hpp,
 /// anser/cuda.hpp) and empty in the one source that defines it.
 #define ANSER_T5_INSTANCES(prefix, B)                                                                                  \
   prefix template class T5Model<B>;                                                                                    \
+  prefix template void initialise<B>(T5Model<B>&, Random);                                                             \
   prefix template std::vector<Generated> generate<B>(const T5Model<B>&, Session<B>&, const Generation&);               \
   prefix template Real<B> token_losses<B>(const Context<B>&, const T5Model<B>&, Session<B>&, const Tokens&, double);   \
   prefix template Real<B> mean_loss<B>(const Context<B>&, const T5Model<B>&, Session<B>&, const Tokens&, double);      \

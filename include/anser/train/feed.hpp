@@ -19,6 +19,40 @@ struct TokenBatch {
   std::vector<std::string> tasks, places;
 };
 
+/// The greatest sizes of a batch: rows, tokens, choices.
+struct BatchExtent {
+  std::size_t rows = 0, input = 0, target = 0, choices = 0;
+
+  static BatchExtent of(const TokenBatch& texts) {
+    BatchExtent e{texts.inputs.size(), 0, 0, 0};
+    for (const auto& r : texts.inputs) e.input = std::max(e.input, r.size());
+    for (const auto& r : texts.targets) e.target = std::max(e.target, r.size());
+    for (const auto& choices : texts.choices) {
+      e.choices = std::max(e.choices, choices.size());
+      for (const auto& c : choices) e.target = std::max(e.target, c.size());
+    }
+    return e;
+  }
+  bool within(const BatchExtent& o) const {
+    return rows <= o.rows && input <= o.input && target <= o.target && choices <= o.choices;
+  }
+  BatchExtent joined(const BatchExtent& o) const {
+    return {std::max(rows, o.rows), std::max(input, o.input), std::max(target, o.target), std::max(choices, o.choices)};
+  }
+  /// A batch that fills these sizes, all of one token.
+  TokenBatch filled(std::int32_t token) const {
+    const auto text = [&](std::size_t n) { return std::vector<std::int32_t>(n, token); };
+    TokenBatch b;
+    b.inputs.assign(rows, text(input));
+    b.targets.assign(rows, text(target));
+    b.choices.assign(rows, {choices, text(target)});
+    b.labels.assign(rows, choices > 0 ? 0 : -1);
+    b.tasks.assign(rows, {});
+    b.places.assign(rows, "the plan of memory");
+    return b;
+  }
+};
+
 /// The batches of a training, one after the other without end: files are mixed, windows of examples sorted by length
 /// and cut. Which batch comes when depends on files and settings alone.
 class Feed {
@@ -54,6 +88,14 @@ class Feed {
     at_ = position.second;
     check(at_ <= batches_.size(), "feed: window ", window_, " has ", batches_.size(), " batches and no number ", at_,
           "; the data or the settings are not those of the training that was stopped");
+  }
+
+  /// What the largest batch of the window's texts would take: as many rows as a batch may have, as long as the longest.
+  BatchExtent extent_of_window() {
+    if (!loaded_) load();
+    BatchExtent e;
+    for (const auto& batch : batches_) e = e.joined(BatchExtent::of(collect(batch)));
+    return e;
   }
 
   /// The held-out examples in batches, in the order in which they were drawn; of many the first of each file in turn.

@@ -13,6 +13,7 @@
 #include "feed.hpp"
 #include "fit.hpp"
 #include "metrics.hpp"
+#include "plan.hpp"
 
 namespace anser {
 
@@ -37,6 +38,9 @@ class Training {
   using Loss = std::function<Real<B>(const Context<B>&, const TokenBatch&, const Batch<B>& batch)>;
   /// Told of each step and validation; false: save, and stop.
   using Watch = std::function<bool(const Metric&)>;
+  /// Told what a step of the largest batch yet takes of the device's memory, before it runs: of the first window's
+  /// batches at the start, and again where a larger one comes. What it throws ends the training; what was saved stays.
+  using Planned = std::function<void(const MemoryPlan&)>;
 
   /// `validation` is what the loss is validated on. Throws Error where there is a training in the directory and it is
   /// not to be resumed, or its checkpoint does not fit.
@@ -50,9 +54,10 @@ class Training {
 
   /// Makes the steps that are missing. Returns whether all are made. Throws Error where a loss or a gradient is not
   /// finite, naming the batch's lines; the last checkpoint stays.
-  bool run(const Watch& watch) {
+  bool run(const Watch& watch, const Planned& planned = {}) {
+    if (planned && steps() < options_.steps) plan(feed_.extent_of_window(), planned);
     while (fit_.optimizer.steps < options_.steps) {
-      const Metric m = step();
+      const Metric m = step(planned);
       metrics_.add(m);
       bool go_on = watch(m);
       const bool last = m.step == options_.steps;
@@ -112,21 +117,21 @@ class Training {
     best_loss_ = best_step_ ? std::stod(note("best.loss")) : best_loss_;
   }
 
-  Metric step() {
+  Metric step(const Planned& planned) {
     const auto start = Clock::now();
     Metric m;
     std::vector<std::string> places;
+    std::vector<TokenBatch> batches;
+    for (int i = 0; i < fit_.accumulate; ++i) {
+      batches.push_back(feed_.next());
+      if (planned) plan(BatchExtent::of(batches.back()), planned);
+    }
     try {
       const StepReport r = fit_.step([&](const Context<B>& cx, int i) {
-        const TokenBatch batch = feed_.next();
+        const TokenBatch& batch = batches[std::size_t(i)];
         places.insert(places.end(), batch.places.begin(), batch.places.end());
         m.tokens += tokens_of(batch);
-        const auto at = std::uint64_t(fit_.optimizer.steps) * std::uint64_t(fit_.accumulate) + std::uint64_t(i);
-        Batch<B> about;
-        about.training = true;
-        about.step = int(fit_.optimizer.steps);
-        about.random = Random{options_.seed, 3}.fork(at);
-        return loss_(cx, batch, about);
+        return loss_(cx, batch, about(i));
       });
       m.step = r.step;
       m.loss = r.loss;
@@ -137,6 +142,27 @@ class Training {
     }
     m.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     return m;
+  }
+
+  /// What a loss may know of part i of the step that is being made.
+  Batch<B> about(int i) const {
+    Batch<B> b;
+    b.training = true;
+    b.checkpointing = options_.checkpointing;
+    b.step = int(fit_.optimizer.steps);
+    b.random = Random{options_.seed, 3}.fork(std::uint64_t(fit_.optimizer.steps) * std::uint64_t(fit_.accumulate) +
+                                             std::uint64_t(i));
+    return b;
+  }
+
+  /// Plans anew where a batch is larger than all before, and keeps the device's memory to what was planned.
+  void plan(const BatchExtent& extent, const Planned& planned) {
+    if (extent.within(extent_)) return;
+    extent_ = extent_.joined(extent);
+    const TokenBatch largest = extent_.filled(0);
+    const MemoryPlan p = plan_step(fit_, [&](const Context<B>& cx, int i) { return loss_(cx, largest, about(i)); });
+    planned(p);
+    fit_.parameters()[0].value.device().limit_memory(p.peak());
   }
 
   /// The mean over examples of the validation loss; keeps the parameters where it is the lowest yet.
@@ -211,6 +237,7 @@ class Training {
   std::vector<TokenBatch> validation_;
   Loss loss_;
   TrainingOptions options_;
+  BatchExtent extent_;  // of the largest batch that was planned for
   double best_loss_ = std::numeric_limits<double>::infinity();
   long long best_step_ = 0;
   Metrics metrics_;
