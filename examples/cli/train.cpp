@@ -381,10 +381,27 @@ void add_full(CLI::App& train) {
       ->type_name("REGEX")
       ->capture_default_str()
       ->group("Model");
+  auto* spans = c.add_flag("--span-corruption", o->plain_text,
+                           "The data files are plain text, one document a line: spans of it are left out and learned, "
+                           "as T5 was pretrained")
+                    ->group("Data");
+  c.add_option("--span-density", o->spans.density, "Share of the tokens that are left out")
+      ->needs(spans)
+      ->check(Between(0.001, 0.999))
+      ->type_name("X")
+      ->capture_default_str()
+      ->group("Data");
+  c.add_option("--mean-span", o->spans.mean_span, "Tokens of a span, on average")
+      ->needs(spans)
+      ->check(Between(1.0, 1e6))
+      ->type_name("X")
+      ->capture_default_str()
+      ->group("Data");
   c.add_option("--output", o->output, "The model's directory")->required()->check(Named{})->type_name("DIR");
   add_training_options(c, *o);
   add_examples(c, {"anser train full --model t5 --data all.jsonl --steps 1000 --output t5-all",
-                   "anser train full --config config.json --vocab spiece.model --data all.jsonl --output own-t5"});
+                   "anser train full --config config.json --vocab spiece.model --data books.txt --span-corruption "
+                   "--schedule inverse-sqrt --learning-rate 0.01 --output own-t5"});
 }
 
 }  // namespace

@@ -28,6 +28,8 @@ struct TrainerOptions {
   std::string learn_along;   // joint: weights of the model that learn with them
 
   std::vector<std::string> data;
+  bool plain_text = false;  // full: of which spans are left out, and learned
+  SpanCorruption spans;
   std::string validation;  // a file; empty: what is held out
   int validation_examples = 1024;
   Mixing mixing;

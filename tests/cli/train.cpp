@@ -104,6 +104,11 @@ BOOST_AUTO_TEST_CASE(a_whole_model_goes_on_or_begins) {
   run_well("train full --config " + model + "/config.json --vocab " + model + "/spiece.model --data " +
            data().string() + " --steps 3 --batch 8 --seed 1 --output own");
   run_well("generate --model own --prompt butter");
+  write(scratch() / "books.txt",
+        "The fish is in the cold water, and the bread is on the table.\n\nIt will rain on Monday.\n");
+  run_well(
+      "train full --model own --data books.txt --span-corruption --max-input 24 --steps 3 --batch 4 --output books");
+  run_badly("train full --model own --data books.txt --steps 3 --batch 4 --output books2", 1, "books.txt:1");
 
   run_well(base("full") + "--learn 'encoder\\..*\\.q\\.weight' --steps 3 --batch 8 --output part");
   const auto before = anser::Safetensors::open((demo() / "model/model.safetensors").string());
@@ -188,7 +193,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_named) {
   for (const std::string words : {"the loss of step 1 is", "anser inspect --values", "the batch was", "words.jsonl:"})
     run_badly("train expert --model poisoned --data words.jsonl --batch 4 --output " + words.substr(0, 3), 1, words);
   write(scratch() / "settings.json", "{\"steps\": [1], \"data\": {\"a\": 1}}");
-  run_badly(base("expert") + "--settings settings.json --output x11", 1, "settings.json: steps");
+  run_badly(base("expert") + "--settings settings.json --output x11", 1, "settings.json: data");
   write(scratch() / "settings2.json", "{\"stepz\": 1}");
   run_badly(base("expert") + "--settings settings2.json --output x12", 2,
             "there is no option --stepz; did you mean --steps?");

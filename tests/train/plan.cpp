@@ -180,7 +180,7 @@ BOOST_AUTO_TEST_CASE(too_much_is_refused_with_advice) {
   BOOST_CHECK_EXCEPTION(refuse_where_too_much(plan, plan.step - (std::size_t(1) << 29)), Error, [](const Error& e) {
     const std::string what = e.what();
     return what.find("2.5 GiB") != std::string::npos && what.find("2.0 GiB are available") != std::string::npos &&
-           what.find("--batch") != std::string::npos && what.find("--checkpointing") != std::string::npos;
+           what.find("--micro-batch") != std::string::npos && what.find("--checkpointing") != std::string::npos;
   });
   BOOST_TEST(show_bytes(0) == "0 bytes");
   BOOST_TEST(show_bytes(999) == "999 bytes");
