@@ -64,6 +64,19 @@ BOOST_AUTO_TEST_CASE(the_same_place_draws_the_same) {
   BOOST_TEST((a.fork(8).draw(9) == b.fork(8).draw(9)));
 }
 
+// Also where the counter passes 32 bits.
+BOOST_AUTO_TEST_CASE(several_draws_at_once) {
+  const Random random{0x123456789abcdef0, 0xfedcba9876543210};
+  std::uint32_t words[16][4];
+  for (const std::uint64_t first : {std::uint64_t(0), std::uint64_t(12345), std::uint64_t(0xfffffff5)}) {
+    random.draw(first, words);
+    for (int i = 0; i < 16; ++i) {
+      const auto one = random.draw(first + std::uint64_t(i));
+      for (int w = 0; w < 4; ++w) BOOST_TEST(words[i][w] == one[std::size_t(w)]);
+    }
+  }
+}
+
 // No two of seeds, streams, forks and counters share a draw, and forks of forks are their own.
 BOOST_AUTO_TEST_CASE(other_places_draw_others) {
   std::set<std::array<std::uint32_t, 4>> seen;

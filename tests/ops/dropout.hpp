@@ -41,6 +41,64 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(the_mean_stays, B, Backends) {
   BOOST_TEST(std::fabs(double(zeros) / n - 0.3) < 0.01);
 }
 
+/// The factor of every number of a matrix, as the draws say it.
+inline std::vector<double> factors(const Random& random, int rows, int cols, double rate) {
+  std::vector<double> all;
+  for (int r = 0; r < rows; ++r)
+    for (int j = 0; j < cols; ++j) {
+      const auto word = random.draw(std::uint64_t(r * ((cols + 7) / 8) + j / 8))[std::size_t(j % 8 / 2)];
+      all.push_back((word >> (j % 2 ? 16 : 0) & 0xffff) >= 65536 * rate ? 1 / (1 - rate) : 0);
+    }
+  return all;
+}
+
+// Rows of more than one and of less than one of a CPU's blocks; without dropout, too.
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_residual_in_place, B, Backends) {
+  for (const auto& [rows, cols, rate] : {std::tuple{3, 5, 0.25}, {3, 150, 0.5}, {2, 9, 0.0}}) {
+    const Random random{8, 2};
+    const std::vector<Input> in{input({rows, cols}, 1), input({rows, cols}, 2)};
+    const auto factor = factors(random, rows, cols, rate);
+    std::vector<double> expected;
+    for (std::size_t i = 0; i < factor.size(); ++i) expected.push_back(in[0].values[i] + factor[i] * in[1].values[i]);
+    check_op<B>(
+        in,
+        [random, rate = float(rate)]<class D>(const Context<D>& cx, const Inputs<D>& x) {
+          const auto y = scale(cx, x[1], 1);
+          add_residual(cx, x[0], y, rate, random);
+          return y;
+        },
+        expected);
+    check_op<B>(
+        {in[0], frozen({rows, cols}, 2)},
+        [random, rate = float(rate)]<class D>(const Context<D>& cx, const Inputs<D>& x) {
+          const auto y = scale(cx, x[1], 1);
+          add_residual(cx, x[0], y, rate, random);
+          return y;
+        },
+        expected);
+  }
+  const Context<B> cx{device<B>()};
+  const auto x = tensor<B>(cx.device, {2, 3}, numbers(6, 1)), y = tensor<B>(cx.device, {3, 2}, numbers(6, 1));
+  BOOST_CHECK_EXCEPTION(add_residual(cx, x, y, 0, {}), Error, says("add_residual: [2, 3] and [3, 2] differ"));
+  BOOST_CHECK_EXCEPTION(add_residual(cx, x, x, 0, {}), Error, says("x lies there too"));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_relu_and_its_dropout, B, Backends) {
+  for (const auto& [rows, cols, rate] : {std::tuple{3, 5, 0.25}, {3, 150, 0.5}, {2, 9, 0.0}}) {
+    const Random random{9, 2};
+    const std::vector<Input> in{input({rows, cols}, 3)};
+    const auto factor = factors(random, rows, cols, rate);
+    std::vector<double> expected;
+    for (std::size_t i = 0; i < factor.size(); ++i) expected.push_back(factor[i] * std::fmax(0.0, in[0].values[i]));
+    check_op<B>(
+        in,
+        [random, rate = float(rate)]<class D>(const Context<D>& cx, const Inputs<D>& x) {
+          return relu_dropout(cx, scale(cx, x[0], 1), rate, random);
+        },
+        expected);
+  }
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(inputs_of_gemm, B, Backends) {
   using E = typename B::element;
   Tape tape;

@@ -45,6 +45,26 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(views_in_and_out, B, Backends) {
       expected);
 }
 
+// In place, on columns of a wider tensor that has a gradient of its own.
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_product_joins_a_sum, B, Backends) {
+  const std::vector<Input> in{input({4, 3}, 5), input({5, 3}, 6), input({4, 7}, 12)};
+  auto expected = in[2].values;
+  const auto y = product_t(in[0].values, in[1].values, 4, 5, 3);
+  for (std::size_t i = 0; i < y.size(); ++i) expected[i / 5 * 7 + 1 + i % 5] += 0.5 * y[i];
+  check_op<B>(
+      in,
+      []<class D>(const Context<D>& cx, const Inputs<D>& x) {
+        using E = typename D::element;
+        const auto wide = scale(cx, x[2], 1);
+        add_matmul_t(cx, cast<E>(cx, x[0]), cast<E>(cx, x[1]), wide.columns(1, 5), 0.5);
+        return wide;
+      },
+      expected);
+  const Context<B> cx{device<B>()};
+  const auto a = tensor<B>(cx.device, {2, 3}, numbers(6, 1)), b = tensor<B>(cx.device, {4, 5}, numbers(20, 1));
+  BOOST_CHECK_EXCEPTION(add_matmul_t(cx, a, a, b), Error, says("and the sum [4, 5] do not meet"));
+}
+
 // Two products side by side in one tensor, of one input: its gradients add up.
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_shared_input, B, Backends) {
   const std::vector<Input> in{input({2, 3}, 7), input({2, 3}, 8), input({3, 3}, 9)};

@@ -36,6 +36,39 @@ struct Random {
     return {c0, c1, c2, c3};
   }
 
+  /// n draws from `first` on, side by side as the host's vectors make them: words[i] is draw(first + i).
+  template <int n>
+  void draw(std::uint64_t first, std::uint32_t (&words)[n][4]) const {
+    std::uint32_t c0[n], c1[n], c2[n], c3[n];
+    ANSER_SIMD()
+    for (int i = 0; i < n; ++i) {
+      c0[i] = std::uint32_t(first + std::uint64_t(i));
+      c1[i] = std::uint32_t((first + std::uint64_t(i)) >> 32);
+      c2[i] = std::uint32_t(stream);
+      c3[i] = std::uint32_t(stream >> 32);
+    }
+    std::uint32_t k0 = std::uint32_t(seed), k1 = std::uint32_t(seed >> 32);
+    for (int round = 0; round < 10; ++round) {
+      ANSER_SIMD()
+      for (int i = 0; i < n; ++i) {
+        const std::uint64_t a = std::uint64_t(0xD2511F53u) * c0[i], b = std::uint64_t(0xCD9E8D57u) * c2[i];
+        c0[i] = std::uint32_t(b >> 32) ^ c1[i] ^ k0;
+        c2[i] = std::uint32_t(a >> 32) ^ c3[i] ^ k1;
+        c1[i] = std::uint32_t(b);
+        c3[i] = std::uint32_t(a);
+      }
+      k0 += 0x9E3779B9u;
+      k1 += 0xBB67AE85u;
+    }
+    ANSER_SIMD()
+    for (int i = 0; i < n; ++i) {
+      words[i][0] = c0[i];
+      words[i][1] = c1[i];
+      words[i][2] = c2[i];
+      words[i][3] = c3[i];
+    }
+  }
+
   /// In [0, 1), 24 bits: exact in float.
   ANSER_HD float uniform(std::uint64_t counter) const { return float(draw(counter)[0] >> 8) * 0x1p-24f; }
   /// In [0, 1), 53 bits.

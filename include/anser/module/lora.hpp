@@ -70,9 +70,12 @@ struct Lora::On {
           x.rows(), " rows; a router decides per row, or per example");
     const int times = x.rows() / r.weight.rows();
     if (experts->size() == 1 && r.weight.cols() == 1 && experts->learns()) {  // nothing to route: two products
-      const auto h = matmul_t(cx, cast<typename B::real>(cx, x), experts->a(0));
+      const auto input = cast<typename B::real>(cx, x);
+      const auto h = matmul_t(cx, input, experts->a(0));
       const auto weighted = multiply(cx, h, repeat_rows(cx, heard_weights(cx, r.expert, r.weight), times));
-      return add(cx, y, matmul_t(cx, weighted, experts->b(0)), experts->scale(0));
+      if (y.same_storage(input)) return add(cx, y, matmul_t(cx, weighted, experts->b(0)), experts->scale(0));
+      add_matmul_t(cx, weighted, experts->b(0), y, experts->scale(0));
+      return y;
     }
     if (times == 1) {
       add_low_rank<B>(cx, y, x, experts, r.expert, r.weight, r.groups(cx, experts->size()));

@@ -26,8 +26,9 @@ struct FeedForward {
   /// x [rows, d_model] -> the same shape.
   Real<B> forward(const Context<B>& cx, const Tensor<B>& x, const Batch<B>& batch) const {
     const auto y = wi.forward(cx, x, batch);
-    const auto h = gated ? gated_gelu(cx, y[0], y[1]) : relu(cx, y[0]);
-    return wo.forward(cx, drop(cx, h, batch, place), batch)[0];
+    const auto h = gated ? drop(cx, gated_gelu(cx, y[0], y[1]), batch, place)
+                         : relu_dropout(cx, y[0], batch.dropout, batch.random.fork(std::uint64_t(place)));
+    return wo.forward(cx, h, batch)[0];
   }
 };
 

@@ -34,7 +34,8 @@ class SiteExperts {
   using Leaf = std::function<void(const std::string&, Real<B>&)>;
 
   virtual ~SiteExperts() = default;
-  /// The site's output with its experts heard: x [rows, in] -> [rows, out].
+  /// The site's output with its experts heard: x [rows, in] -> [rows, out]. It is the caller's to change in place: what
+  /// was recorded for its gradient reads its gradient alone.
   virtual Real<B> forward(const Context<B>&, const Host<B>&, const Tensor<B>& x, const Scores<B>&,
                           const Batch<B>&) const = 0;
   /// Rows [candidates, in] to be stacked under the host's weight at inference; undefined: none.

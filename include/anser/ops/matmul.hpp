@@ -25,6 +25,28 @@ void matmul_t_into(const Context<B>& cx, const Tensor<B, T>& x, const Tensor<B, 
   });
 }
 
+/// out [m, n] += s x [m, k] Wᵀ, W [n, k], in out's place; out may be columns of a wider tensor, and is not x.
+template <Backend B, class T>
+void add_matmul_t(const Context<B>& cx, const Tensor<B, T>& x, const Tensor<B, T>& w, const Real<B>& out,
+                  double s = 1) {
+  check(x.cols() == w.cols() && out.rows() == x.rows() && out.cols() == w.rows(), "matmul: x ", x.shape(), ", weight ",
+        w.shape(), " and the sum ", out.shape(), " do not meet");
+  using R = typename B::real;
+  const int m = x.rows(), n = w.rows(), k = x.cols();
+  const float by = float(s);
+  cx.device.gemm(Gemm<T, R>{x.matrix(), w.matrix(), out.matrix(), m, n, k, false, true, by, 1, {}, {}});
+  if (!cx.tape || !(x.needs_grad() || w.needs_grad())) return;
+  out.require_grad();
+  cx.tape->record([x, w, out, m, n, k, by] {
+    B& device = out.device();
+    const auto dy = gradient_as<T>(out);  // [m, n]
+    if (x.needs_grad())
+      device.gemm(Gemm<T, R>{dy.matrix(), w.matrix(), x.grad_matrix(), m, k, n, false, false, by, 1, {}, {}});
+    if (w.needs_grad())
+      device.gemm(Gemm<T, R>{dy.matrix(), x.matrix(), w.grad_matrix(), n, k, m, true, false, by, 1, {}, {}});
+  });
+}
+
 /// x Wᵀ: [m, k] x [n, k] -> [m, n]
 template <Backend B, class T>
 Real<B> matmul_t(const Context<B>& cx, const Tensor<B, T>& x, const Tensor<B, T>& w) {

@@ -87,9 +87,10 @@ class Block {
     if (const auto& experts = adapter_[std::size_t(sublayer)]) {
       const auto input = cast<typename B::element>(cx, y);
       const Host<B> host(input, y, [&](const Tensor<B>& u) { return cast<typename B::real>(cx, u); });
-      y = experts->forward(cx, host, input, {}, batch);
+      return add(cx, x, drop(cx, experts->forward(cx, host, input, {}, batch), batch, place_ + sublayer));
     }
-    return add(cx, x, drop(cx, y, batch, place_ + sublayer));
+    add_residual(cx, x, y, batch.dropout, batch.random.fork(std::uint64_t(place_ + sublayer)));
+    return y;
   }
 
   RmsNorm<B> self_norm_, cross_norm_, ff_norm_;
