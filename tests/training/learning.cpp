@@ -4,6 +4,10 @@
 #include <anser/train/adamw.hpp>
 #include <anser/train/fit.hpp>
 
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
 #include "../gradient.hpp"
 
 namespace anser::test {
@@ -120,6 +124,15 @@ auto experts_of(T5Model<B>& model) {
   };
 }
 
+/// Steps of milliseconds gain nothing by a second thread, and wait for it where the machine is busy.
+struct OneThread {
+#if defined(_OPENMP)
+  int before = omp_get_max_threads();
+  OneThread() { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before); }
+#endif
+};
+
 void check_above(double value, double least, const char* what) {
   BOOST_TEST_MESSAGE(what << ": " << value);
   BOOST_CHECK_MESSAGE(value > least, what << ": " << value << " is not above " << least);
@@ -128,6 +141,7 @@ void check_above(double value, double least, const char* what) {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(from_scratch_to_an_expert_and_its_gate) {
+  [[maybe_unused]] const OneThread one_thread{};
   T5Config c{.vocabulary = first_letter + letters, .d_model = 64, .d_kv = 16, .d_ff = 256, .layers = 2};
   c.decoder_layers = 2;
   c.heads = 4;
