@@ -90,7 +90,7 @@ Real<B> average(const Context<B>& cx, const std::vector<Real<B>>& parameters, co
   B& device = cx.device;
   const auto table_of = [](B& on, const auto& pointers) {
     using P = std::remove_cvref_t<decltype(pointers[0])>;
-    Index<B> t(on, {int(pointers.size() * sizeof(P) / sizeof(std::int32_t))});
+    Index<B> t(on, Shape{int(pointers.size() * sizeof(P) / sizeof(std::int32_t))});
     on.upload(t.data(), pointers.data(), pointers.size() * sizeof(P));
     return t;
   };

@@ -82,7 +82,8 @@ ANSER_INLINE std::string describe(const MemoryPlan& plan, std::size_t available)
 
 ANSER_INLINE void refuse_where_too_much(const MemoryPlan& plan, std::size_t available) {
   check(!available || plan.step <= available, "training would not fit: ", describe(plan, available),
-        "; take a smaller --micro-batch, cut texts shorter (--max-input, --max-target), switch --checkpointing on, or, where only "
+        "; take a smaller --micro-batch, cut texts shorter (--max-input, --max-target), switch --checkpointing on, or, "
+        "where only "
         "experts or gates learn, use --dtype bf16");
 }
 
