@@ -1,6 +1,4 @@
 #include <fmt/core.h>
-#include <sys/resource.h>
-
 #include <anser/io/output_file.hpp>
 #include <filesystem>
 #include <fstream>
@@ -16,17 +14,13 @@ namespace anser::cli {
 namespace {
 using Kind = TrainerOptions::Kind;
 
-/// Resident memory of this process in bytes; 0 where the system does not say.
-std::uint64_t resident_memory() {
-  std::ifstream file("/proc/self/statm");
-  std::uint64_t all = 0, resident = 0;
-  file >> all >> resident;
-  return resident * 4096;
-}
-std::uint64_t peak_memory() {
-  rusage use{};
-  getrusage(RUSAGE_SELF, &use);
-  return std::uint64_t(use.ru_maxrss) * 1024;
+/// What /proc/self/status says under a key such as "VmRSS:", in bytes; 0 where the system does not say. (getrusage's
+/// peak is that of whoever started this process, too.)
+std::uint64_t memory(const char* key) {
+  std::ifstream file("/proc/self/status");
+  for (std::string word; file >> word;)
+    if (std::uint64_t kib = 0; word == key && file >> kib) return kib * 1024;
+  return 0;
 }
 
 void describe(const TrainerOptions& o, const TrainingFacts& facts) {
@@ -54,7 +48,7 @@ class Watch {
     rate_ = begun_ ? 0.9 * rate_ + 0.1 * double(m.tokens) / m.seconds : double(m.tokens) / m.seconds;
     begun_ = true;
     progress_.advance(1, fmt::format("loss {:.4g}{}, {} tokens/s, {}", loss_, validation_,
-                                     grouped(std::uint64_t(rate_)), size_text(resident_memory())));
+                                     grouped(std::uint64_t(rate_)), size_text(memory("VmRSS:"))));
     return !signalled() || m.step == steps_;
   }
 
@@ -86,7 +80,7 @@ void report(const TrainerOptions& o, const Trainer& trainer, long long step) {
     print(fmt::format(", validation {:.4g} at its best, after step {}", *best->validation,
                       grouped(std::uint64_t(best->step))));
   print(fmt::format("; {} of training, {} of memory at the peak\n{} shows how it went\n", duration_text(seconds),
-                    size_text(peak_memory()), plot));
+                    size_text(memory("VmHWM:")), plot));
 }
 
 void run(TrainerOptions o, const CLI::App& command) {
@@ -170,6 +164,14 @@ void add_training_options(CLI::App& c, TrainerOptions& o) {
                "Of these so many are computed at once, and their gradients added up: memory grows with it. It divides "
                "--batch")
       ->check(Between(1, 1 << 24))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option(
+       "--micro-tokens", o.micro_tokens,
+       "And at most so many tokens, padding included, in inputs and in targets each; 0: no limit. Batches of long "
+       "texts then have fewer examples")
+      ->check(Between(0ll, 1ll << 40))
       ->type_name("N")
       ->capture_default_str()
       ->group("Training");

@@ -165,6 +165,7 @@ class TrainerOn final : public Trainer {
   Feed feed(const std::vector<std::string>& files, const Mixing& mixing) const {
     Batching batching;
     batching.examples = micro_batch();
+    batching.tokens = options_.micro_tokens;
     const auto encode = [this](const std::string& text) { return tokenizer_.encode(text); };
     if (!options_.plain_text) return Feed(files, mixing, batching, options_.limits, encode);
     return Feed(corrupted_texts(files, options_.limits, encode, options_.spans, find_sentinels(tokenizer_)), mixing,

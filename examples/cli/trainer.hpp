@@ -34,6 +34,7 @@ struct TrainerOptions {
   int validation_examples = 1024;
   Mixing mixing;
   int batch = 1024, micro_batch = 16;
+  long long micro_tokens = 0;
   TextLimits limits;
 
   std::string optimizer = "adamw", schedule = "constant";
