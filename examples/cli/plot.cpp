@@ -40,11 +40,15 @@ class Axes {
   std::string grid() const {
     std::string out;
     const double by = tick(most_ - least_, 6);
-    for (double v = std::ceil(least_ / by) * by; v <= most_ + 1e-9; v += by)
+    const double first = std::ceil(least_ / by);
+    for (int i = 0; i < 12; ++i) {
+      const double v = (first + i) * by;
+      if (v > most_ + by / 1000) break;
       out += fmt::format(
           "<line class=\"grid\" x1=\"{0}\" x2=\"{1}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\"/>"
           "<text x=\"{3}\" y=\"{4:.1f}\" text-anchor=\"end\">{5:.4g}</text>\n",
           left, width - right, y(v), left - 8, y(v) + 4, std::fabs(v) < by / 2 ? 0.0 : v);
+    }
     const double step = std::max(1.0, tick(steps_ - 1, 8));
     for (double s = step; s <= steps_ + 1e-9; s += step)
       out += fmt::format("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{:.6g}</text>\n", x(s),

@@ -12,21 +12,32 @@ namespace anser::cli {
 namespace {
 
 /// What may be given anew when a training goes on: where it runs, how long, and what it tells.
-constexpr const char* free_to_change[] = {"steps",  "save-every", "validate-every", "threads",
-                                          "resume", "settings",   "keep-last",      "help"};
+constexpr const char* free_to_change[] = {"steps",    "save-every", "validate-every", "threads", "resume",
+                                          "settings", "keep-last",  "output",         "expert",  "name"};
 
 bool is_free(const std::string& key) {
   return std::find(std::begin(free_to_change), std::end(free_to_change), key) != std::end(free_to_change);
 }
 
-/// The value of --name, given as two words or with '='.
-std::optional<std::string> value_of(const std::vector<std::string>& words, const std::string& name) {
+/// The values of --name, given behind it or with '='; of a flag alone "true". Nothing where it is not given.
+std::optional<std::vector<std::string>> values_of(const std::vector<std::string>& words, const std::string& name) {
   const std::string option = "--" + name;
+  std::optional<std::vector<std::string>> values;
   for (std::size_t i = 0; i < words.size(); ++i) {
-    if (words[i].starts_with(option + '=')) return words[i].substr(option.size() + 1);
-    if (words[i] == option) return i + 1 < words.size() ? words[i + 1] : std::string();
+    if (words[i] != option && !words[i].starts_with(option + '=')) continue;
+    if (!values) values.emplace();
+    const std::size_t before = values->size();
+    if (words[i] != option) values->push_back(words[i].substr(option.size() + 1));
+    while (words[i] == option && i + values->size() - before + 1 < words.size() &&
+           !words[i + values->size() - before + 1].starts_with("--"))
+      values->push_back(words[i + values->size() - before + 1]);
+    if (values->size() == before) values->push_back("true");
   }
-  return std::nullopt;
+  return values;
+}
+std::optional<std::string> value_of(const std::vector<std::string>& words, const std::string& name) {
+  const auto values = values_of(words, name);
+  return values ? std::optional(values->front()) : std::nullopt;
 }
 
 std::string as_word(const Json& value) {
@@ -39,12 +50,19 @@ std::string as_word(const Json& value) {
   }
 }
 
-/// Whether two words say the same: numbers may be written in several ways.
+/// Whether two words say the same: numbers may be written in several ways, though whole ones keep all their digits.
 bool same(const std::string& a, const std::string& b) {
-  if (a == b) return true;
+  const auto whole = [](const std::string& s) { return s.find_first_not_of("0123456789") == s.npos; };
+  if (a == b || (whole(a) && whole(b))) return a == b;
   char *end_a = nullptr, *end_b = nullptr;
   const double x = std::strtod(a.c_str(), &end_a), y = std::strtod(b.c_str(), &end_b);
   return !a.empty() && !b.empty() && *end_a == 0 && *end_b == 0 && x == y;
+}
+
+std::string list(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& w : words) text += (text.empty() ? "" : " ") + w;
+  return text;
 }
 
 /// Adds the file's options to the words. `kept`: those of a training that is resumed, which must not be contradicted.
@@ -59,11 +77,10 @@ void add_file(std::vector<std::string>& words, const std::string& path, bool kep
       for (const auto& item : value->items()) said.push_back(as_word(item));
     else
       said.push_back(as_word(*value));
-    const auto given = value_of(words, key);
-    if (given) {
-      const bool differs = said.size() == 1 && value->kind() != Json::Kind::boolean && !same(*given, said[0]);
-      check(!kept || is_free(key) || !differs, "--", key, " is ", *given,
-            ", and the training that is to be resumed was ", "started with ", said[0], " (", path,
+    if (const auto given = values_of(words, key)) {
+      const bool differs = !std::equal(given->begin(), given->end(), said.begin(), said.end(), same);
+      check(!kept || is_free(key) || !differs, "--", key, " is ", list(*given),
+            ", and the training that is to be resumed was started with ", list(said), " (", path,
             "); leave the option out, or train into another folder");
       continue;
     }

@@ -8,7 +8,7 @@
 #include "settings.hpp"
 #include "signals.hpp"
 #include "text.hpp"
-#include "trainer.hpp"
+#include "train_options.hpp"
 
 namespace anser::cli {
 namespace {
@@ -83,11 +83,25 @@ void report(const TrainerOptions& o, const Trainer& trainer, long long step) {
                     size_text(memory("VmHWM:")), plot));
 }
 
+std::string last_folder(const std::string& output) {
+  auto path = std::filesystem::absolute(output).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();
+  return path.filename().string();
+}
+
 void run(TrainerOptions o, const CLI::App& command) {
   check(!o.data.empty(), "--data: name the file that is trained on");
   const bool gate = o.kind == Kind::gate;
   if (gate && o.output.empty()) o.output = o.expert;
   o.training.directory = o.output + (gate ? "/training-gate" : "/training");
+  check(o.kind != Kind::joint || o.learn_along.empty() || o.engine.router.name == "smear",
+        "--learn-along: weights that learn along are kept with what a router learned, and ", o.engine.router.name,
+        " learns nothing; use --router smear");
+  std::error_code ignored;
+  if (o.kind == Kind::full)
+    check(!std::filesystem::equivalent(o.engine.model, o.output, ignored), o.output,
+          " is the model that is trained from, which would be written over; name another --output");
+  if (o.name.empty()) o.name = last_folder(o.output);
   if (o.kind == Kind::full)
     check(!o.engine.model.empty() || (!o.config.empty() && !o.vocabulary.empty()),
           "train full: give --model DIR to go on from, or --config FILE and --vocab FILE to begin with random weights");
@@ -105,171 +119,6 @@ void run(TrainerOptions o, const CLI::App& command) {
   }
   if (!done) fail("stopped by a signal, and saved; the same command with --resume goes on");
   report(o, *trainer, trainer->finish());
-}
-
-/// What all kinds of training are told; the defaults are the caller's.
-void add_training_options(CLI::App& c, TrainerOptions& o) {
-  c.add_option("--data", o.data,
-               "Lines of {\"input\": TEXT, \"target\": TEXT}, or with \"choices\" and \"label\"; of several files "
-               "examples are mixed")
-      ->required()
-      ->type_name("FILE.jsonl ...")
-      ->group("Data");
-  c.add_option("--validation", o.validation, "A file of examples that the loss is validated on")
-      ->type_name("FILE.jsonl")
-      ->group("Data");
-  c.add_option("--held-out", o.mixing.held_out, "Or: the share of each data file that is kept for validation")
-      ->check(Between(0.0, 0.99))
-      ->type_name("X")
-      ->capture_default_str()
-      ->group("Data");
-  c.add_option("--validation-examples", o.validation_examples, "Examples that are validated on at most")
-      ->check(Between(1, 1 << 30))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group("Data");
-  c.add_option("--mixing-temperature", o.mixing.temperature,
-               "Several files are drawn from in proportion to size^(1/X): 1 as they are, large all alike")
-      ->check(Between(1e-3, 1e9))
-      ->type_name("X")
-      ->capture_default_str()
-      ->group("Data");
-  c.add_option("--mixing-limit", o.mixing.limit, "A file counts as at most so many examples; 0: no limit")
-      ->check(Between(0.0, 1e18))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group("Data");
-  c.add_option("--max-input", o.limits.input, "Tokens of an input; longer ones are cut")
-      ->check(Between(1, 1 << 20))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group("Data");
-  c.add_option("--max-target", o.limits.target, "Tokens of a target; longer ones are cut")
-      ->check(Between(1, 1 << 20))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group("Data");
-
-  c.add_option("--steps", o.training.steps, "Steps in all")
-      ->check(Between(1ll, 1ll << 40))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group("Training");
-  c.add_option("--batch", o.batch, "Examples to a step")
-      ->check(Between(1, 1 << 24))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group("Training");
-  c.add_option("--micro-batch", o.micro_batch,
-               "Of these so many are computed at once, and their gradients added up: memory grows with it. It divides "
-               "--batch")
-      ->check(Between(1, 1 << 24))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group("Training");
-  c.add_option(
-       "--micro-tokens", o.micro_tokens,
-       "And at most so many tokens, padding included, in inputs and in targets each; 0: no limit. Batches of long "
-       "texts then have fewer examples")
-      ->check(Between(0ll, 1ll << 40))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group("Training");
-  c.add_flag("--checkpointing", o.training.checkpointing,
-             "Keep the inputs of blocks alone and compute the rest again for the gradient: a third of the memory or "
-             "less, about a third more time")
-      ->group("Training");
-  c.add_option("--optimizer", o.optimizer, "How parameters follow their gradients")
-      ->check(CLI::IsMember({"adamw", "adafactor", "sgd"}))
-      ->type_name("NAME")
-      ->capture_default_str()
-      ->group("Training");
-  c.add_option("--learning-rate", o.rate, "Its highest")
-      ->check(Between(0.0, 1e6))
-      ->type_name("X")
-      ->capture_default_str()
-      ->group("Training");
-  c.add_option("--schedule", o.schedule, "How it goes on after the warm-up")
-      ->check(CLI::IsMember({"constant", "linear", "cosine", "inverse-sqrt"}))
-      ->type_name("NAME")
-      ->capture_default_str()
-      ->group("Training");
-  c.add_option("--warmup", o.warmup, "Steps in which the rate rises to it; below 1: a share of all steps")
-      ->check(Between(0.0, 1e12))
-      ->type_name("X")
-      ->capture_default_str()
-      ->group("Training");
-  c.add_option("--weight-decay", o.decay, "Per step, times the rate")
-      ->check(Between(0.0, 1e3))
-      ->type_name("X")
-      ->capture_default_str()
-      ->group("Training");
-  c.add_option("--clip", o.clip, "The gradient's greatest norm; 0: no limit")
-      ->check(Between(0.0, 1e9))
-      ->type_name("X")
-      ->capture_default_str()
-      ->group("Training");
-  c.add_option("--label-smoothing", o.loss.smoothing, "Share of the probability that is spread over all tokens")
-      ->check(Between(0.0, 0.99))
-      ->type_name("X")
-      ->capture_default_str()
-      ->group("Training");
-  c.add_option("--dropout", o.dropout, "The base model's, while it trains; where not given, that of its config.json")
-      ->check(Between(0.0, 0.99))
-      ->type_name("X")
-      ->group("Training");
-  c.add_option_function<std::string>(
-       "--loss",
-       [&o](const std::string& name) { o.loss.choice = name == "mc" ? std::optional(ChoiceLoss{}) : std::nullopt; },
-       "lm: cross-entropy of the target; mc: over the choices too, and against the wrong ones, as T-Few")
-      ->check(CLI::IsMember({"lm", "mc"}))
-      ->type_name("NAME")
-      ->default_str("lm")
-      ->group("Training");
-  c.add_option("--seed", o.training.seed, "Of what is drawn: the order of the data, dropout, first weights")
-      ->check(Between(std::uint64_t(0), ~std::uint64_t(0)))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group("Training");
-
-  c.add_option("--save-every", o.training.save_every, "Steps from one checkpoint to the next; 0: only after the last")
-      ->check(Between(0ll, 1ll << 40))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group("Safety");
-  o.training.validate_every = 100;
-  c.add_option("--validate-every", o.training.validate_every, "Steps from one validation to the next")
-      ->check(Between(1ll, 1ll << 40))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group("Safety");
-  c.add_flag("--keep-last", o.keep_last, "Write the last step's parameters, not those of the best validation")
-      ->group("Safety");
-  c.add_flag("--resume", o.training.resume,
-             "Go on after the last checkpoint, to the same bits as if never stopped; options are those that the "
-             "training was started with")
-      ->group("Safety");
-  c.add_option("--settings", "A JSON file of these options, such as {\"steps\": 100}; the command line goes before it")
-      ->type_name("FILE.json")
-      ->group("Safety");
-}
-
-void add_lora_options(CLI::App& c, TrainerOptions& o) {
-  c.add_option("--rank", o.rank, "Of its matrices")
-      ->check(Between(1, 1 << 16))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group("Experts");
-  c.add_option("--alpha", o.alpha, "Its products count alpha / rank times")
-      ->check(Between(1e-9, 1e9))
-      ->type_name("X")
-      ->capture_default_str()
-      ->group("Experts");
-  c.add_option("--targets", o.targets,
-               "Which linears get it: endings of their names, or a regular expression of whole names")
-      ->type_name("LIST")
-      ->capture_default_str()
-      ->group("Experts");
 }
 
 CLI::App& add_kind(CLI::App& train, const char* name, const char* description, std::shared_ptr<TrainerOptions> o) {
@@ -330,7 +179,8 @@ void add_joint(CLI::App& train) {
   CLI::App& c = add_kind(
       train, "joint",
       "Trains a pool of new LoRA experts together with the router that decides among them, and writes the pool with "
-      "router.json and router.safetensors. The defaults are SMEAR's published settings, but for the number of steps.",
+      "router.json and router.safetensors. The defaults are SMEAR's published optimizer settings; its experts were "
+      "bottleneck adapters, here they are LoRA, and --learn-along adds the layer norms that it trained too.",
       o);
   add_model_options(c, o->engine);
   c.add_option("--output", o->output, "The pool's directory")->required()->check(Named{})->type_name("DIR");
@@ -403,7 +253,7 @@ void add_full(CLI::App& train) {
   add_training_options(c, *o);
   add_examples(c, {"anser train full --model t5 --data all.jsonl --steps 1000 --output t5-all",
                    "anser train full --config config.json --vocab spiece.model --data books.txt --span-corruption "
-                   "--schedule inverse-sqrt --learning-rate 0.01 --output own-t5"});
+                   "--schedule inverse-sqrt --learning-rate 0.01 --warmup 10000 --output own-t5"});
 }
 
 }  // namespace

@@ -8,8 +8,12 @@ namespace anser::cli {
 
 /// The optimizer by its name, with the settings that T5 is trained with.
 ChosenOptimizer choose_optimizer(const TrainerOptions& o);
-/// The files of a vocabulary and of generation's settings beside `model`, as far as they are there.
-std::vector<std::string> companions(const std::string& model);
+/// The files of a vocabulary and of generation's settings beside `model`, as far as they are there, and their names.
+std::vector<CopiedFile> companions(const std::string& model);
+/// spiece.model or tokenizer.json, whatever the file is called.
+std::string vocabulary_name(const std::string& path);
+/// Throws Error where a folder holds experts that a new pool there would be taken together with.
+void refuse_other_experts(const std::string& pool);
 
 template <Backend B>
 class TrainerOn final : public Trainer {
@@ -57,24 +61,28 @@ class TrainerOn final : public Trainer {
     std::string data;
     for (const auto& file : o.data) data += (data.empty() ? "" : ", ") + file;
     if (o.kind == Kind::full) {
-      write_model(o.output, model_, text_of(o.engine.model.empty() ? o.config : o.engine.model + "/config.json"),
-                  o.engine.model.empty() ? std::vector{o.vocabulary} : companions(o.engine.model));
+      if (o.engine.model.empty())
+        write_model(o.output, model_, read_json(o.config), {{o.vocabulary, vocabulary_name(o.vocabulary)}});
+      else
+        write_model(o.output, model_, files_->config(), companions(o.engine.model));
     } else if (o.kind == Kind::gate) {
-      write_gates(o.expert, gate_tensors(training_->parameters(), names_[0]),
+      write_gates(o.output, gate_tensors(training_->parameters(), names_[0]),
                   {{"training_data", data}, {"steps", std::to_string(step)}});
     } else if (o.kind == Kind::joint) {
-      for (const std::string& name : names_) write_one(o.output + '/' + name, name, data, step);
+      for (const std::string& name : names_) write_one(o.output + '/' + name, name, name, data, step);
       write_safetensors(o.output + "/router.safetensors", router_tensors(training_->parameters()), {});
       write_file(o.output + "/router.json",
                  concat("{\n  \"router\": ", quote(o.engine.router.name), ",\n  \"steps\": ", step, "\n}\n"));
     } else {
-      write_one(o.output, names_[0], data, step);
+      write_one(o.output, names_[0], o.name, data, step);
     }
     return step;
   }
 
  private:
-  void write_one(const std::string& directory, const std::string& name, const std::string& data, long long step) const {
+  /// `expert`: its name among the parameters.
+  void write_one(const std::string& directory, const std::string& expert, const std::string& name,
+                 const std::string& data, long long step) const {
     const TrainerOptions& o = options_;
     LoraDescription d;
     d.rank = o.rank;
@@ -85,7 +93,7 @@ class TrainerOn final : public Trainer {
     std::filesystem::create_directories(directory, problem);
     check(!problem, directory, ": the folder cannot be made: ", problem.message());
     write_record(directory, {name, o.engine.model, files_->hash(), data, step});
-    write_expert(directory, d, lora_tensors(training_->parameters(), name));
+    write_expert(directory, d, lora_tensors(training_->parameters(), expert));
   }
   T5Config config() const {
     T5Config c = files_ ? read_config(*files_) : read_config(read_json(options_.config));
@@ -124,13 +132,15 @@ class TrainerOn final : public Trainer {
       if (record && !record->base_hash.empty() && record->base_hash != files_->hash())
         facts_.warnings.push_back(o.expert + " was trained on another model than " + o.engine.model);
       experts[0].gates = nullptr;  // they begin at zeros, whatever was there
+      experts[0].name = "expert";  // folders may be renamed between a stop and going on
     } else {
       const int n = o.kind == Kind::joint ? o.experts : 1;
+      if (o.kind == Kind::joint && !o.training.resume) refuse_other_experts(o.output);
       const auto digits = std::to_string(n - 1).size();
       for (int e = 0; e < n; ++e) {
         std::string number = std::to_string(e);
         number.insert(0, digits - number.size(), '0');
-        experts.push_back(create_expert(o.kind == Kind::joint ? "expert-" + number : name_of_output(),
+        experts.push_back(create_expert(o.kind == Kind::joint ? "expert-" + number : "expert",
                                         sites_of(model_, Targets::parse(o.targets)), {o.rank, o.alpha},
                                         Random{o.training.seed, 5}.fork(std::uint64_t(e))));
       }
@@ -143,14 +153,7 @@ class TrainerOn final : public Trainer {
     else
       attach<B, Lora, Uniform>(model_, experts);
   }
-  std::string name_of_output() const {
-    if (!options_.name.empty()) return options_.name;
-    auto path = std::filesystem::absolute(options_.output).lexically_normal();
-    if (!path.has_filename()) path = path.parent_path();
-    return path.filename().string();
-  }
-
-  /// What is computed together: a divisor of the batch, so that all parts count alike.
+  /// What is computed together; fit() sees to it that it divides the batch, so that all parts count alike.
   int micro_batch() const { return std::min(options_.micro_batch, options_.batch); }
   Fit<B, ChosenOptimizer> fit() const {
     const TrainerOptions& o = options_;
@@ -178,10 +181,6 @@ class TrainerOn final : public Trainer {
     auto batches = o.validation.empty() ? feed(o.data, o.mixing).held_out(most) : feed({o.validation}, {}).whole(most);
     for (const auto& b : batches) facts_.validation += b.inputs.size();
     return batches;
-  }
-  static std::string text_of(const std::string& path) {
-    const auto file = MappedFile::open(path);
-    return {reinterpret_cast<const char*>(file->data()), file->size()};
   }
 
   TrainerOptions options_;

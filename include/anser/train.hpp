@@ -4,18 +4,19 @@
 #include <algorithm>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "backend/cpu.hpp"
 #include "t5.hpp"
 #include "train/chosen.hpp"
 #include "train/loss.hpp"
 #include "train/training.hpp"
+#if defined(ANSER_COMPILED)
+#include "backend/cpu.hpp"
 #if defined(ANSER_HAS_CUDA)
 #include "backend/cuda.hpp"
+#endif
 #endif
 
 namespace anser {
@@ -110,27 +111,52 @@ std::vector<NamedTensor> router_tensors(const std::vector<Parameter<B>>& paramet
   return std::move(w.tensors);
 }
 
-/// Writes a model directory as Hugging Face keeps it: the weights in f32, with the config.json given and the
-/// vocabulary's files, copied. config.json comes last, so that a directory which has one is whole. Throws Error where
-/// it cannot.
+/// A file that goes with a model as it is, and its name there.
+struct CopiedFile {
+  std::string from, name;
+};
+
+/// A model's config.json again, with what the weights that are written now make of it: their type, and whether the head
+/// is the embedding.
+inline std::string config_of(const Json& config, const T5Config& c) {
+  std::vector<std::pair<std::string, std::string>> said{{"torch_dtype", "\"float32\""},
+                                                        {"tie_word_embeddings", c.tied ? "true" : "false"}};
+  if (config.has("dtype")) said[0].first = "dtype";
+  if (config.has("scale_decoder_outputs") || c.scaled_output != c.tied)
+    said.push_back({"scale_decoder_outputs", c.scaled_output ? "true" : "false"});
+  std::string text;
+  const auto add = [&](const std::string& key, const std::string& value) {
+    text += (text.empty() ? "{\n  " : ",\n  ") + quote(key) + ": " + value;
+  };
+  for (const std::string& key : config.keys()) {
+    if (key == "torch_dtype" || std::any_of(said.begin(), said.end(), [&](const auto& s) { return s.first == key; }))
+      continue;
+    const auto value = config.find(key);
+    add(key, value ? value->written() : "null");
+  }
+  for (const auto& [key, value] : said) add(key, value);
+  return text + "\n}\n";
+}
+
+/// Writes a model directory as Hugging Face keeps it: the weights in f32, the vocabulary's and other files, copied, and
+/// the config.json that fits. It comes last, so that a directory which has one is whole. Throws Error where it cannot.
 template <Backend B>
-void write_model(const std::string& directory, T5Model<B>& model, const std::string& config,
-                 const std::vector<std::string>& copied) {
+void write_model(const std::string& directory, T5Model<B>& model, const Json& config,
+                 const std::vector<CopiedFile>& copied) {
   namespace fs = std::filesystem;
   std::error_code problem;
   fs::create_directories(directory, problem);
   check(!problem, directory, ": the folder cannot be made: ", problem.message(), "; name another output");
   Written w;
   walk(model, [&](const std::string& name, auto& tensor) { w.add(name, tensor, tensor.shape()); });
+  const std::string text = config_of(config, model.config());
   fs::remove(directory + "/config.json", problem);
   write_safetensors(directory + "/model.safetensors", std::move(w.tensors), {{"format", "pt"}});
-  for (const std::string& from : copied) {
-    const std::string to = directory + '/' + fs::path(from).filename().string();
-    if (fs::exists(to, problem) && fs::equivalent(from, to, problem)) continue;
-    const auto file = MappedFile::open(from);
-    write_file(to, {reinterpret_cast<const char*>(file->data()), file->size()});
+  for (const CopiedFile& file : copied) {
+    const auto bytes = MappedFile::open(file.from);
+    write_file(directory + '/' + file.name, {reinterpret_cast<const char*>(bytes->data()), bytes->size()});
   }
-  write_file(directory + "/config.json", config);
+  write_file(directory + "/config.json", text);
 }
 
 }  // namespace anser

@@ -230,3 +230,54 @@ BOOST_AUTO_TEST_CASE(a_pool_and_its_router_learn_together) {
   write(scratch() / "joint/router.safetensors", cut);
   run_badly("score --model " + model + " --input ask.jsonl --router smear --pool joint", 1, "router.safetensors");
 }
+
+BOOST_AUTO_TEST_CASE(nothing_of_anothers_is_written_over) {
+  const std::string model = (demo() / "model").string(), gates = "colours/gate.safetensors";
+  fs::copy(demo() / "pool", scratch() / "kept", fs::copy_options::recursive);
+  run_well(base("gate") + "--expert kept/colours --output elsewhere --steps 2 --batch 4");
+  BOOST_TEST((read(scratch() / "kept" / gates) == read(demo() / "pool" / gates)));
+  BOOST_TEST(fs::exists(scratch() / "elsewhere/gate.safetensors"));
+  run_badly(base("full") + "--steps 1 --batch 4 --output " + model, 1, "is the model that is trained from");
+  run_badly(base("joint") + "--steps 1 --batch 4 --output kept", 1, "is an expert already");
+  run_badly(base("joint") + "--steps 1 --batch 4 --router uniform --learn-along .* --output never", 1, "--learn-along");
+
+  // What is being trained is no broken expert of its pool.
+  fs::create_directories(scratch() / "kept/unfinished/training");
+  const auto r = run("generate --model " + model + " --pool kept --prompt butter");
+  BOOST_TEST(r.status == 0);
+  BOOST_TEST(r.err.find("kept/unfinished: its training is not finished") != std::string::npos, r.err);
+}
+
+BOOST_AUTO_TEST_CASE(going_on_with_other_data_is_refused) {
+  fs::copy(data(), scratch() / "more.jsonl");
+  const std::string command = "train expert --model " + (demo() / "model").string() +
+                              " --data more.jsonl --threads 1 " + "--rank 2 --targets q --batch 4 ";
+  run_well(command + "--steps 2 --output moved/one");
+  run_badly("train expert --resume --steps 3 --data more.jsonl words.jsonl --output moved/one", 1,
+            "--data is more.jsonl words.jsonl, and the training");
+  run_badly("train expert --resume --steps 3 --checkpointing --output moved/one", 1, "--checkpointing is true");
+  fs::rename(scratch() / "moved/one", scratch() / "moved/two");
+  run_well("train expert --resume --steps 3 --output ./moved/two/");  // a folder may be renamed, and written otherwise
+  write(scratch() / "more.jsonl", read(scratch() / "more.jsonl") + "{\"input\": \"a\", \"target\": \"b\"}\n");
+  run_badly("train expert --resume --steps 4 --output moved/two", 1, "files of 60 examples");
+}
+
+BOOST_AUTO_TEST_CASE(the_model_directory_says_what_its_weights_are) {
+  fs::copy(demo() / "model", scratch() / "old");
+  auto config = read(demo() / "model/config.json");
+  config.insert(1, "\"torch_dtype\": \"float16\", \"tie_word_embeddings\": true, ");
+  config.erase(config.find("\"tie_word_embeddings\": false"), std::string("\"tie_word_embeddings\": false,").size());
+  write(scratch() / "old/config.json", config);
+  fs::rename(scratch() / "old/spiece.model", scratch() / "own.model");
+  run_well("train full --config old/config.json --vocab own.model --data " + data().string() +
+           " --steps 1 --batch 4 --output new");
+  const auto written = anser::read_json((scratch() / "new/config.json").string());
+  BOOST_TEST(written.text("torch_dtype") == "float32");
+  BOOST_TEST(written.boolean("tie_word_embeddings"));
+  run_well("generate --model new --prompt butter");
+
+  fs::copy(scratch() / "own.model", scratch() / "old/spiece.model");
+  run_well("train full --model old --data " + data().string() +
+           " --steps 1 --batch 4 --output apart");  // lm_head is there
+  BOOST_TEST(!anser::read_json((scratch() / "apart/config.json").string()).boolean("tie_word_embeddings"));
+}

@@ -44,7 +44,15 @@ inline std::string list_reasons(const std::vector<std::string>& reasons) {
 ANSER_INLINE Pool load_pool(const std::string& directory, const PoolOptions& options) {
   Pool pool;
   pool.origin = directory;
-  const auto folders = detail::pool_folders(directory);
+  auto folders = detail::pool_folders(directory);
+  std::erase_if(folders, [&](const std::string& folder) {
+    const std::string path = directory + '/' + folder;
+    std::error_code ignored;
+    const bool unfinished =
+        !detail::has_file(path + "/adapter_config.json") && std::filesystem::is_directory(path + "/training", ignored);
+    if (unfinished) pool.warnings.push_back(path + ": its training is not finished; the expert is left out");
+    return unfinished;
+  });
   check(!folders.empty(), directory, " holds no expert directories; each expert is a folder in it");
   for (const std::string& folder : folders) {
     const std::string path = directory + '/' + folder;

@@ -90,7 +90,15 @@ class Feed {
           "; the data or the settings are not those of the training that was stopped");
   }
 
-  /// What the largest batch of the window's texts would take: as many rows as a batch may have, as long as the longest.
+  /// For messages and checkpoints: how many examples the files have, how they are drawn and cut.
+  std::string describe() const {
+    std::string text = "files of ";
+    for (std::size_t i = 0; i < texts_.sizes.size(); ++i) text += (i ? " + " : "") + std::to_string(texts_.sizes[i]);
+    return concat(text, " examples, seed ", random_.seed, ", batches of ", batching_.examples,
+                  batching_.tokens ? concat(" and ", batching_.tokens, " tokens") : "");
+  }
+
+  /// The greatest sizes that the batches of the window have.
   BatchExtent extent_of_window() {
     if (!loaded_) load();
     BatchExtent e;

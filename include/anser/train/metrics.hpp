@@ -23,7 +23,7 @@ struct Metric {
   double seconds = 0;    // that the step took
 };
 
-/// A training's metrics.jsonl: one line per step and per validation, on the disk as soon as it is known.
+/// A training's metrics.jsonl: one line per step and per validation, written as soon as it is known.
 class Metrics {
  public:
   /// Begins anew, or after `steps`: lines of later steps, and a last one that was cut, go. Throws Error naming the file

@@ -73,12 +73,14 @@ class Training {
   long long take_best() {
     if (best_step_ == 0) return steps();
     const auto file = Safetensors::open(best_path());
+    const auto step = file->metadata().find("step");
+    check(step != file->metadata().end(), best_path(), " does not say of which step it is");
     for (const Parameter<B>& p : fit_.parameters()) {
       std::vector<typename B::real> v(p.value.shape().size());
       convert(file->get("parameter." + p.name, p.value.shape()), v.data());
       p.value.assign(v);
     }
-    return best_step_;
+    return std::stoll(step->second);
   }
 
   long long steps() const { return fit_.optimizer.steps; }
@@ -103,7 +105,10 @@ class Training {
     const bool begun = std::filesystem::exists(last_path(), problem);
     check(!begun || options_.resume, last_path(),
           ": a training was begun here; resume it (--resume), or name another output");
-    if (!begun) return;
+    if (!begun) {
+      std::filesystem::remove(best_path(), problem);  // of a training that was not saved
+      return;
+    }
     const auto notes = load_checkpoint(last_path(), fit_.parameters(), fit_.optimizer);
     auto note = [&](const char* name) {
       const auto at = notes.find(name);
@@ -112,20 +117,36 @@ class Training {
     };
     check(fit_.optimizer.steps <= options_.steps, last_path(), ": ", fit_.optimizer.steps,
           " steps are made already, and ", options_.steps, " are asked for; ask for more, or name another output");
+    check(note("feed.data") == data(), last_path(), ": the training to be resumed read ", note("feed.data"),
+          ", and now it is ", data(), "; go on with the data and settings that it was started with");
     feed_.seek({std::stoull(note("feed.window")), std::size_t(std::stoull(note("feed.batch")))});
     best_step_ = std::stoll(note("best.step"));
     best_loss_ = best_step_ ? std::stod(note("best.loss")) : best_loss_;
   }
 
+  /// What decides which batch comes when, besides the texts themselves.
+  std::string data() const { return concat(feed_.describe(), ", ", fit_.accumulate, " batches to a step"); }
+
+  /// The batches of the next step, planned for. What is refused is refused with everything up to here saved.
+  std::vector<TokenBatch> draw(const Planned& planned) {
+    const auto before = feed_.position();
+    std::vector<TokenBatch> batches;
+    for (int i = 0; i < fit_.accumulate; ++i) batches.push_back(feed_.next());
+    if (planned) try {
+        for (const auto& batch : batches) plan(BatchExtent::of(batch), planned);
+      } catch (const Error&) {
+        feed_.seek(before);
+        save();
+        throw;
+      }
+    return batches;
+  }
+
   Metric step(const Planned& planned) {
+    const auto batches = draw(planned);
     const auto start = Clock::now();
     Metric m;
     std::vector<std::string> places;
-    std::vector<TokenBatch> batches;
-    for (int i = 0; i < fit_.accumulate; ++i) {
-      batches.push_back(feed_.next());
-      if (planned) plan(BatchExtent::of(batches.back()), planned);
-    }
     try {
       const StepReport r = fit_.step([&](const Context<B>& cx, int i) {
         const TokenBatch& batch = batches[std::size_t(i)];
@@ -160,6 +181,12 @@ class Training {
     if (extent.within(extent_)) return;
     extent_ = extent_.joined(extent);
     const TokenBatch largest = extent_.filled(0);
+    struct Restore {
+      int& accumulate;
+      int before = accumulate;
+      ~Restore() { accumulate = before; }
+    } restore{fit_.accumulate};
+    fit_.accumulate = std::min(fit_.accumulate, 2);  // from the second part on each finds the same
     const MemoryPlan p = plan_step(fit_, [&](const Context<B>& cx, int i) { return loss_(cx, largest, about(i)); });
     planned(p);
     fit_.parameters()[0].value.device().limit_memory(p.peak());
@@ -192,7 +219,8 @@ class Training {
   void save() {
     const auto [window, batch] = feed_.position();
     save_checkpoint(last_path(), fit_.parameters(), fit_.optimizer,
-                    {{"feed.window", std::to_string(window)},
+                    {{"feed.data", data()},
+                     {"feed.window", std::to_string(window)},
                      {"feed.batch", std::to_string(batch)},
                      {"best.step", std::to_string(best_step_)},
                      {"best.loss", exact(best_loss_)}});

@@ -1,0 +1,169 @@
+#include "train_options.hpp"
+
+namespace anser::cli {
+
+void add_training_options(CLI::App& c, TrainerOptions& o) {
+  c.add_option("--data", o.data,
+               "Lines of {\"input\": TEXT, \"target\": TEXT}, or with \"choices\" and \"label\"; of several files "
+               "examples are mixed")
+      ->required()
+      ->type_name("FILE.jsonl ...")
+      ->group("Data");
+  c.add_option("--validation", o.validation, "A file of examples that the loss is validated on")
+      ->type_name("FILE.jsonl")
+      ->group("Data");
+  c.add_option("--held-out", o.mixing.held_out, "Or: the share of each data file that is kept for validation")
+      ->check(Between(0.0, 0.99))
+      ->type_name("X")
+      ->capture_default_str()
+      ->group("Data");
+  c.add_option("--validation-examples", o.validation_examples, "Examples that are validated on at most")
+      ->check(Between(1, 1 << 30))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Data");
+  c.add_option("--mixing-temperature", o.mixing.temperature,
+               "Several files are drawn from in proportion to size^(1/X): 1 as they are, large all alike")
+      ->check(Between(1e-3, 1e9))
+      ->type_name("X")
+      ->capture_default_str()
+      ->group("Data");
+  c.add_option("--mixing-limit", o.mixing.limit, "A file counts as at most so many examples; 0: no limit")
+      ->check(Between(0.0, 1e18))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Data");
+  c.add_option("--max-input", o.limits.input, "Tokens of an input; longer ones are cut")
+      ->check(Between(1, 1 << 20))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Data");
+  c.add_option("--max-target", o.limits.target, "Tokens of a target; longer ones are cut")
+      ->check(Between(1, 1 << 20))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Data");
+
+  c.add_option("--steps", o.training.steps, "Steps in all")
+      ->check(Between(1ll, (1ll << 31) - 1))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option("--batch", o.batch, "Examples to a step")
+      ->check(Between(1, 1 << 24))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option("--micro-batch", o.micro_batch,
+               "Of these so many are computed at once, and their gradients added up: memory grows with it. It divides "
+               "--batch")
+      ->check(Between(1, 1 << 24))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option(
+       "--micro-tokens", o.micro_tokens,
+       "And at most so many tokens, padding included, in inputs and in targets each; 0: no limit. Batches of long "
+       "texts then have fewer examples")
+      ->check(Between(0ll, 1ll << 40))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_flag("--checkpointing", o.training.checkpointing,
+             "Keep the inputs of blocks alone and compute the rest again for the gradient: a third of the memory or "
+             "less, about a third more time")
+      ->group("Training");
+  c.add_option("--optimizer", o.optimizer, "How parameters follow their gradients")
+      ->check(CLI::IsMember({"adamw", "adafactor", "sgd"}))
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option("--learning-rate", o.rate, "Its highest")
+      ->check(Between(0.0, 1e6))
+      ->type_name("X")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option("--schedule", o.schedule, "How it goes on after the warm-up")
+      ->check(CLI::IsMember({"constant", "linear", "cosine", "inverse-sqrt"}))
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option("--warmup", o.warmup, "Steps in which the rate rises to it; below 1: a share of all steps")
+      ->check(Between(0.0, 1e12))
+      ->type_name("X")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option("--weight-decay", o.decay, "Per step, times the rate")
+      ->check(Between(0.0, 1e3))
+      ->type_name("X")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option("--clip", o.clip, "The gradient's greatest norm; 0: no limit")
+      ->check(Between(0.0, 1e9))
+      ->type_name("X")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option("--label-smoothing", o.loss.smoothing, "Share of the probability that is spread over all tokens")
+      ->check(Between(0.0, 0.99))
+      ->type_name("X")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option("--dropout", o.dropout, "The base model's, while it trains; where not given, that of its config.json")
+      ->check(Between(0.0, 0.99))
+      ->type_name("X")
+      ->group("Training");
+  c.add_option_function<std::string>(
+       "--loss",
+       [&o](const std::string& name) { o.loss.choice = name == "mc" ? std::optional(ChoiceLoss{}) : std::nullopt; },
+       "lm: cross-entropy of the target; mc: over the choices too, and against the wrong ones, as T-Few")
+      ->check(CLI::IsMember({"lm", "mc"}))
+      ->type_name("NAME")
+      ->default_str("lm")
+      ->group("Training");
+  c.add_option("--seed", o.training.seed, "Of what is drawn: the order of the data, dropout, first weights")
+      ->check(Between(std::uint64_t(0), ~std::uint64_t(0)))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Training");
+
+  c.add_option("--save-every", o.training.save_every, "Steps from one checkpoint to the next; 0: only after the last")
+      ->check(Between(0ll, 1ll << 40))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Safety");
+  o.training.validate_every = 100;
+  c.add_option("--validate-every", o.training.validate_every, "Steps from one validation to the next")
+      ->check(Between(1ll, 1ll << 40))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Safety");
+  c.add_flag("--keep-last", o.keep_last, "Write the last step's parameters, not those of the best validation")
+      ->group("Safety");
+  c.add_flag("--resume", o.training.resume,
+             "Go on after the last checkpoint, to the same bits as if never stopped; options are those that the "
+             "training was started with")
+      ->group("Safety");
+  c.add_option("--settings", "A JSON file of these options, such as {\"steps\": 100}; the command line goes before it")
+      ->type_name("FILE.json")
+      ->group("Safety");
+}
+
+void add_lora_options(CLI::App& c, TrainerOptions& o) {
+  c.add_option("--rank", o.rank, "Of its matrices")
+      ->check(Between(1, 1 << 16))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Experts");
+  c.add_option("--alpha", o.alpha, "Its products count alpha / rank times")
+      ->check(Between(1e-9, 1e9))
+      ->type_name("X")
+      ->capture_default_str()
+      ->group("Experts");
+  c.add_option("--targets", o.targets,
+               "Which linears get it: endings of their names, or a regular expression of whole names")
+      ->type_name("LIST")
+      ->capture_default_str()
+      ->group("Experts");
+}
+
+}  // namespace anser::cli
