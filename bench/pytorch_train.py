@@ -72,7 +72,10 @@ class Worker:
         """Milliseconds, peak megabytes, loss."""
         self.process.stdin.write("step\n")
         self.process.stdin.flush()
-        return [float(word) for word in self.process.stdout.readline().split()]
+        answer = self.process.stdout.readline()
+        if not answer:
+            sys.exit(f"{self.process.args[0]} ended with status {self.process.wait()}; was there memory for both sides?")
+        return [float(word) for word in answer.split()]
 
     def end(self):
         self.process.stdin.close()
@@ -93,7 +96,7 @@ def compare(options):
           f"{options.threads} threads, {options.rounds} rounds\n")
     print("| LoRA step | PyTorch ms, median (quarters) | this library ms, median (quarters) | ratio of medians "
           "(quarters of the rounds' ratios) | tokens/s | PyTorch peak MB | this library peak MB |")
-    print("|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|", flush=True)
     for name in options.shapes:
         theirs = Worker([sys.executable, os.path.abspath(__file__), "--worker", name, "--threads",
                          str(options.threads)], options.threads)

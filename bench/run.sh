@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs every benchmark of a release build and writes bench/results/<date>-<machine>.md:
-#   bench/run.sh [BUILD=build/release] [PYTHON with torch and transformers]
+#   bench/run.sh [BUILD=build/release] [PYTHON with torch, transformers and peft]
 # A quiet machine is asked for: about 40 minutes, 12 GB of memory, 5 GB of disk in $TMPDIR.
 # ANSER_BENCH_ONLY="gemm encoder" runs only these; ANSER_BENCH_FLAGS is handed to each (--rounds 5, --smoke).
 set -eu
@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 build=${1:-build/release}
 python=${2:-}
 bin=$build/bin
-only=${ANSER_BENCH_ONLY:-gemm encoder decode routed memory compile pytorch}
+only=${ANSER_BENCH_ONLY:-gemm encoder decode routed train memory compile pytorch}
 flags=${ANSER_BENCH_FLAGS:-}
 
 kind=$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -1 |
@@ -41,7 +41,10 @@ for name in $only; do
   case $name in
     memory) section "Memory" "$bin/bench_memory" "$folder" ;;
     compile) section "Compile time" "$bin/bench_compile" "$build" ;;
-    pytorch) [ -z "$python" ] || section "Encoder against PyTorch" "$python" bench/pytorch_encoder.py "$bin/bench_encoder" ;;
+    pytorch)
+      [ -z "$python" ] || section "Encoder against PyTorch" "$python" bench/pytorch_encoder.py "$bin/bench_encoder"
+      [ -z "$python" ] || section "Training against PyTorch" "$python" bench/pytorch_train.py "$bin/bench_train"
+      ;;
     # shellcheck disable=SC2086  # flags are words
     *) section "$name" "$bin/bench_$name" $flags ;;
   esac

@@ -54,6 +54,20 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_larger_vocabulary, B, Backends) {
       losses(in[0].values, {130, -1, 64}, 0.1));
 }
 
+// The gradient where the logits lay; of a part of a tensor, beside them.
+BOOST_AUTO_TEST_CASE_TEMPLATE(the_last_reader, B, Backends) {
+  const std::vector<std::int32_t> labels{3, -100, 0, 6, -1};
+  const std::vector<Input> in{input({5, 9}, 4)};
+  for (const int columns : {9, 7})
+    check_op<B>(
+        in,
+        [&]<class D>(const Context<D>& cx, const Inputs<D>& x) {
+          const auto logits = scale(cx, x[0], 1);
+          return cross_entropy(cx, logits.columns(0, columns), indices(cx.device, labels), 0.1, true);
+        },
+        losses(part(in[0].values, 9, 0, 5, 0, columns), labels, 0.1));
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(one_row_and_one_word, B, Backends) {
   check_op<B>({{{1, 1}, {0.75}}},
               []<class D>(const Context<D>& cx, const Inputs<D>& x) {

@@ -53,6 +53,27 @@ using Backends = std::tuple<Cpu<float>, Cpu<double>, Cpu<bf16>, Squad<double>>;
 
 BOOST_AUTO_TEST_SUITE(tensor)
 
+BOOST_AUTO_TEST_CASE(numbers_make_room_for_their_gradient) {
+  Counting device;
+  {
+    const Tensor<Counting> t(device, {2, 3}, count_to(6), true);
+    BOOST_TEST(!t.columns(0, 2).turn_into_grad());
+    const float* where = t.data();
+    BOOST_TEST(t.turn_into_grad());
+    BOOST_TEST(t.grad() == where);
+    check_equal(t.host_grad(), count_to(6));
+    BOOST_TEST(device.allocated == 1);
+    BOOST_TEST(t.data() != where);
+    BOOST_TEST(!t.turn_into_grad());
+  }
+  BOOST_TEST(device.allocated == device.released);
+  File<float> file({2}, {1, 2});
+  const Tensor<Counting> bound(device, file.stored);
+  BOOST_TEST(!bound.turn_into_grad());
+  check_equal(bound.host(), {1, 2});
+  BOOST_TEST(!bound.turn_into_grad());
+}
+
 BOOST_AUTO_TEST_CASE(nothing_is_taken_before_it_is_asked_for) {
   Counting device;
   {

@@ -38,7 +38,7 @@ struct Random {
 
   /// n draws from `first` on, side by side as the host's vectors make them: words[i] is draw(first + i).
   template <int n>
-  void draw(std::uint64_t first, std::uint32_t (&words)[n][4]) const {
+  ANSER_HD void draw(std::uint64_t first, std::uint32_t (&words)[n][4]) const {
     std::uint32_t c0[n], c1[n], c2[n], c3[n];
     ANSER_SIMD()
     for (int i = 0; i < n; ++i) {

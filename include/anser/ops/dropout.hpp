@@ -39,7 +39,7 @@ class DropoutMask {
   }
   /// The same on a CPU: sixteen draws at a time.
   template <class F>
-  void each(Solo, int row, int cols, F f) const {
+  ANSER_HD void each(Solo, int row, int cols, F f) const {
     constexpr int draws = 16, wide = draws * group;
     const std::uint64_t base = std::uint64_t(row) * std::uint64_t(groups_);
     const R kept = scale_;

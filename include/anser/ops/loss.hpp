@@ -37,7 +37,8 @@ struct CrossEntropy {
   }
 };
 
-template <class R>
+/// dlogits += ..., or = ... where they lie in the logits' place.
+template <class R, bool in_place>
 struct CrossEntropyBackward {
   Matrix<const R> logits;
   const std::int32_t* label;
@@ -48,15 +49,20 @@ struct CrossEntropyBackward {
   R smoothing;
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
-    if (label[r] < 0) return;
     const std::int32_t kept = label[r];
     const R* row = logits[r];
     R* to = dlogits[r];
+    if (kept < 0) {
+      if constexpr (in_place)
+        for (int j = team.rank(); j < n; j += team.size()) to[j] = 0;
+      return;
+    }
     const R slope = dloss[r], log = log_sum[r], spread = smoothing / R(n), own = 1 - smoothing;
     ANSER_SIMD()
     for (int j = team.rank(); j < n; j += team.size()) {
       const R target = (j == kept ? own : R(0)) + spread;
-      to[j] += slope * (simd::exp(row[j] - log) - target);
+      const R d = slope * (simd::exp(row[j] - log) - target);
+      to[j] = in_place ? d : to[j] + d;
     }
   }
 };
@@ -65,8 +71,10 @@ struct CrossEntropyBackward {
 
 /// Cross-entropy of each row: logits [rows, vocabulary], labels [rows] (negative: ignored, loss 0) -> [rows].
 /// Negated it is the token's log-likelihood. Labels must be below the vocabulary's size; the caller has checked.
+/// `last`: nobody reads the logits' values after this, so their gradient may take their place.
 template <Backend B>
-Real<B> cross_entropy(const Context<B>& cx, const Real<B>& logits, const Index<B>& labels, double smoothing = 0) {
+Real<B> cross_entropy(const Context<B>& cx, const Real<B>& logits, const Index<B>& labels, double smoothing = 0,
+                      bool last = false) {
   using R = typename B::real;
   check(int(labels.shape().size()) == logits.rows(), "cross_entropy: ", labels.shape(), " labels for ", logits.rows(),
         " rows");
@@ -76,10 +84,16 @@ Real<B> cross_entropy(const Context<B>& cx, const Real<B>& logits, const Index<B
   run(cx.device, logits.rows(), work,
       kernel::CrossEntropy<R>{logits.matrix(), labels.data(), loss.data(), log_sum.data(), logits.cols(),
                               R(smoothing)});
-  cx.remember(loss, [logits, labels, loss, log_sum, smoothing, work] {
-    run(loss.device(), logits.rows(), work,
-        kernel::CrossEntropyBackward<R>{logits.matrix(), labels.data(), log_sum.data(), loss.grad(),
-                                        logits.grad_matrix(), logits.cols(), R(smoothing)});
+  cx.remember(loss, [logits, labels, loss, log_sum, smoothing, work, last] {
+    const auto push = [&]<bool in_place>(std::bool_constant<in_place>, Matrix<const R> from) {
+      run(loss.device(), logits.rows(), work,
+          kernel::CrossEntropyBackward<R, in_place>{from, labels.data(), log_sum.data(), loss.grad(),
+                                                    logits.grad_matrix(), logits.cols(), R(smoothing)});
+    };
+    if (last && logits.turn_into_grad())
+      push(std::true_type{}, logits.grad_matrix());
+    else
+      push(std::false_type{}, logits.matrix());
   });
   return loss;
 }

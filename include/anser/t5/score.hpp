@@ -37,7 +37,8 @@ Real<B> token_losses(const Context<B>& cx, const T5Model<B>& model, Session<B>& 
     check(id < c.vocabulary, "target: the id ", id, " is not among the model's, 0 to ", c.vocabulary - 1);
   const auto counted = counted_labels(labels);
   const auto logits = model.decode(cx, session, shift_right(labels, c.start, c.pad), false);
-  return cross_entropy(cx, logits, Index<B>(model.device(), {labels.examples * labels.tokens}, counted), smoothing);
+  return cross_entropy(cx, logits, Index<B>(model.device(), {labels.examples * labels.tokens}, counted), smoothing,
+                       true);
 }
 
 /// Mean cross-entropy over all target tokens that count: [1].

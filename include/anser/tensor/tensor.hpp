@@ -52,6 +52,12 @@ class Tensor {
     body_->needs_grad = needed;
     if (needed) body_->learn();
   }
+  /// From here on the numbers' memory is the gradient's, with the numbers in it still; whoever asks for the numbers
+  /// again gets others. False, and nothing has changed, where a gradient is there already, or this is but a part, or a
+  /// file's.
+  bool turn_into_grad() const requires(std::same_as<T, gradient_type>) {
+    return shape_.size() == body_->size && body_->turn_into_grad();
+  }
   bool has_grad() const { return body_ && body_->gradient != nullptr; }
   void release_grad() const { body_->release_grad(); }
   /// Make another tensor's gradient this one's, without a copy: the other is then without. Throws Error unless both are
@@ -210,6 +216,12 @@ class Tensor {
       if (memory && !borrowed) device->release(memory, size * sizeof(T));
       memory = nullptr;
       borrowed = false;
+    }
+    bool turn_into_grad() {
+      if (gradient || !memory || borrowed || origin) return false;
+      gradient = memory;
+      memory = nullptr;
+      return true;
     }
     void release_grad() {
       if (gradient) device->release(gradient, size * sizeof(gradient_type));
