@@ -125,7 +125,7 @@ void add_demo(CLI::App& program) {
       ->check([](const std::string& name) { return name.empty() ? "a folder needs a name" : ""; })
       ->type_name("DIR");
   c.add_option("--seed", o->seed, "Of the random weights")
-      ->check(Between(std::uint64_t(0), ~std::uint64_t(0)))
+      ->transform(Between(std::uint64_t(0), ~std::uint64_t(0)))
       ->type_name("N")
       ->capture_default_str();
   add_threads_option(c, o->threads);

@@ -19,7 +19,7 @@ class EngineOn final : public Engine {
             "; this version runs LORA: name a pool of LoRA experts");
       check_against(pool_, linears(model_));
       attach_by_name(o.router);
-      load_router(model_, o.pool);
+      load_router(model_, pool_);
     }
     if (!surplus.empty())
       pool_.warnings.insert(pool_.warnings.begin(),

@@ -83,17 +83,17 @@ void add_generate(CLI::App& program) {
       ->type_name("FILE.jsonl");
   auto& g = o->generation;
   c.add_option("--max-new-tokens", g.max_new_tokens, "Tokens per answer at most")
-      ->check(Between(1, 1 << 20))
+      ->transform(Between(1, 1 << 20))
       ->type_name("N")
       ->capture_default_str()
       ->group("Decoding");
   auto* beams = c.add_option("--num-beams", g.beam.beams, "Hypotheses of the beam search; 1: greedy")
-                    ->check(Between(1, 4096))
+                    ->transform(Between(1, 4096))
                     ->type_name("N")
                     ->capture_default_str()
                     ->group("Decoding");
   c.add_option("--length-penalty", g.beam.length_penalty, "Beams: scores are divided by length to this power")
-      ->check(Between(-100.0, 100.0))
+      ->transform(Between(-100.0, 100.0))
       ->type_name("X")
       ->capture_default_str()
       ->group("Decoding");
@@ -107,26 +107,26 @@ void add_generate(CLI::App& program) {
                      ->group("Decoding");
   c.add_option("--temperature", o->sampling.temperature, "Sampling: logits are divided by it")
       ->needs(sample)
-      ->check(Between(1e-6, 1e6))
+      ->transform(Between(1e-6, 1e6))
       ->type_name("X")
       ->capture_default_str()
       ->group("Decoding");
   c.add_option("--sample-top-k", o->sampling.top_k, "Sampling: only the N likeliest tokens; 0: all")
       ->needs(sample)
-      ->check(Between(0, 1 << 24))
+      ->transform(Between(0, 1 << 24))
       ->type_name("N")
       ->capture_default_str()
       ->group("Decoding");
   c.add_option("--sample-top-p", o->sampling.top_p,
                "Sampling: only the likeliest tokens that together reach this probability")
       ->needs(sample)
-      ->check(Between(1e-9, 1.0))
+      ->transform(Between(1e-9, 1.0))
       ->type_name("X")
       ->capture_default_str()
       ->group("Decoding");
   c.add_option("--seed", g.seed, "Sampling: the same seed draws the same text")
       ->needs(sample)
-      ->check(Between(std::uint64_t(0), ~std::uint64_t(0)))
+      ->transform(Between(std::uint64_t(0), ~std::uint64_t(0)))
       ->type_name("N")
       ->capture_default_str()
       ->group("Decoding");

@@ -13,7 +13,7 @@ namespace anser::cli {
 
 void add_threads_option(CLI::App& command, int& threads) {
   command.add_option("--threads", threads, "Threads of the CPU; 0: one per core")
-      ->check(Between(0, 4096))
+      ->transform(Between(0, 4096))
       ->type_name("N")
       ->capture_default_str()
       ->group("Where it runs");
@@ -68,7 +68,7 @@ void add_pool_options(CLI::App& command, EngineOptions& o, bool required) {
       ->group("Experts");
   command.add_option("--top-k", o.router.top_k, "Experts that the router keeps per token and site")
       ->needs(pool)
-      ->check(Between(1, 1 << 20))
+      ->transform(Between(1, 1 << 20))
       ->type_name("K")
       ->capture_default_str()
       ->group("Experts");
@@ -81,7 +81,7 @@ void add_batch_option(CLI::App& command, int& batch_size) {
   command
       .add_option("--batch-size", batch_size,
                   "Inputs that are computed together; they are taken by length, and the order of the output stays")
-      ->check(Between(1, 1 << 16))
+      ->transform(Between(1, 1 << 16))
       ->type_name("N")
       ->capture_default_str()
       ->group("Where it runs");

@@ -98,9 +98,11 @@ std::vector<std::string> with_settings(std::vector<std::string> words) {
     auto output = value_of(words, "output");
     if (!output && gate) output = value_of(words, "expert");
     std::error_code ignored;
-    if (const auto path = output.value_or("") + (gate ? "/training-gate" : "/training") + "/settings.json";
-        output && std::filesystem::exists(path, ignored))
-      add_file(words, path, true);
+    const std::string settings = output.value_or("") + (gate ? "/training-gate" : "/training") + "/settings.json";
+    check(
+        !output || std::filesystem::exists(settings, ignored) || value_of(words, "model") || value_of(words, "config"),
+        output.value_or(""), " holds no training to resume; give the options of the one that is to begin");
+    if (output && std::filesystem::exists(settings, ignored)) add_file(words, settings, true);
   }
   return words;
 }

@@ -32,7 +32,10 @@ void catch_signals() {
   }
 }
 
-void note_signals() { noting = true; }
+void note_signals() {
+  noting = true;
+  std::signal(SIGPIPE, SIG_IGN);  // whoever reads the progress may go
+}
 bool signalled() { return noted; }
 
 }  // namespace anser::cli

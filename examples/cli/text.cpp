@@ -1,6 +1,7 @@
 #include "text.hpp"
 
 #include <fmt/core.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include <anser/core/error.hpp>
 
@@ -124,7 +125,10 @@ void Progress::draw(std::string_view note) {
     return;
   }
   const std::size_t full = total_ ? 24 * std::min(done_, total_) / total_ : 24;
-  complain(fmt::format("\r\033[K{} [{}{}] {}", what_, std::string(full, '#'), std::string(24 - full, ' '), numbers));
+  winsize window{};
+  const std::size_t columns = ioctl(2, TIOCGWINSZ, &window) == 0 && window.ws_col > 1 ? window.ws_col : 120;
+  const auto line = fmt::format("{} [{}{}] {}", what_, std::string(full, '#'), std::string(24 - full, ' '), numbers);
+  complain("\r\033[K" + cut(line, columns - 1));
   std::fflush(stderr);
   drawn_ = true;
 }

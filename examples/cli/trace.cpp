@@ -137,12 +137,12 @@ void add_trace(CLI::App& program) {
       ->check(check_ending)
       ->type_name("FILE");
   c.add_option("--max-new-tokens", o->max_new_tokens, "Tokens per generated answer at most")
-      ->check(Between(1, 1 << 20))
+      ->transform(Between(1, 1 << 20))
       ->type_name("N")
       ->capture_default_str()
       ->group("Decoding");
   c.add_option("--num-beams", o->beams, "Hypotheses of the beam search; 1: greedy")
-      ->check(Between(1, 4096))
+      ->transform(Between(1, 4096))
       ->type_name("N")
       ->capture_default_str()
       ->group("Decoding");

@@ -30,6 +30,9 @@ void describe(const TrainerOptions& o, const TrainingFacts& facts) {
                    facts.validation ? fmt::format(", validated on {} every {} steps", grouped(facts.validation),
                                                   grouped(std::uint64_t(o.training.validate_every)))
                                     : ""));
+  if (o.kind == Kind::expert && facts.done && std::filesystem::exists(o.output + "/gate.safetensors"))
+    warn(o.output + "/gate.safetensors belongs to the expert as it was; train the gate anew (anser train gate)");
+  if (o.training.resume && !facts.done) tell("nothing to resume in " + o.output + ": the training begins");
   if (facts.done) tell(fmt::format("going on after step {}", grouped(std::uint64_t(facts.done))));
 }
 
@@ -48,7 +51,7 @@ class Watch {
     rate_ = begun_ ? 0.9 * rate_ + 0.1 * double(m.tokens) / m.seconds : double(m.tokens) / m.seconds;
     begun_ = true;
     progress_.advance(1, fmt::format("loss {:.4g}{}, {} tokens/s, {}", loss_, validation_,
-                                     grouped(std::uint64_t(rate_)), size_text(memory("VmRSS:"))));
+                                     grouped(std::uint64_t(rate_)), show_bytes(memory("VmRSS:"))));
     return !signalled() || m.step == steps_;
   }
 
@@ -80,7 +83,7 @@ void report(const TrainerOptions& o, const Trainer& trainer, long long step) {
     print(fmt::format(", validation {:.4g} at its best, after step {}", *best->validation,
                       grouped(std::uint64_t(best->step))));
   print(fmt::format("; {} of training, {} of memory at the peak\n{} shows how it went\n", duration_text(seconds),
-                    size_text(memory("VmHWM:")), plot));
+                    show_bytes(memory("VmHWM:")), plot));
 }
 
 std::string last_folder(const std::string& output) {
@@ -98,6 +101,9 @@ void run(TrainerOptions o, const CLI::App& command) {
         "--learn-along: weights that learn along are kept with what a router learned, and ", o.engine.router.name,
         " learns nothing; use --router smear");
   std::error_code ignored;
+  if (o.kind == Kind::expert && !std::filesystem::exists(o.training.directory + "/last.safetensors", ignored))
+    check(!std::filesystem::exists(o.output + "/adapter_config.json", ignored), o.output,
+          " holds an expert already, without a training to go on with; name another --output");
   if (o.kind == Kind::full)
     check(!std::filesystem::equivalent(o.engine.model, o.output, ignored), o.output,
           " is the model that is trained from, which would be written over; name another --output");
@@ -191,7 +197,7 @@ void add_joint(CLI::App& train) {
       ->capture_default_str()
       ->group("Experts");
   c.add_option("--experts", o->experts, "How many")
-      ->check(Between(1, 1 << 16))
+      ->transform(Between(1, 1 << 16))
       ->type_name("N")
       ->capture_default_str()
       ->group("Experts");
@@ -239,13 +245,13 @@ void add_full(CLI::App& train) {
                     ->group("Data");
   c.add_option("--span-density", o->spans.density, "Share of the tokens that are left out")
       ->needs(spans)
-      ->check(Between(0.001, 0.999))
+      ->transform(Between(0.001, 0.999))
       ->type_name("X")
       ->capture_default_str()
       ->group("Data");
   c.add_option("--mean-span", o->spans.mean_span, "Tokens of a span, on average")
       ->needs(spans)
-      ->check(Between(1.0, 1e6))
+      ->transform(Between(1.0, 1e6))
       ->type_name("X")
       ->capture_default_str()
       ->group("Data");

@@ -13,51 +13,52 @@ void add_training_options(CLI::App& c, TrainerOptions& o) {
       ->type_name("FILE.jsonl")
       ->group("Data");
   c.add_option("--held-out", o.mixing.held_out, "Or: the share of each data file that is kept for validation")
-      ->check(Between(0.0, 0.99))
+      ->excludes("--validation")
+      ->transform(Between(0.0, 0.99))
       ->type_name("X")
       ->capture_default_str()
       ->group("Data");
   c.add_option("--validation-examples", o.validation_examples, "Examples that are validated on at most")
-      ->check(Between(1, 1 << 30))
+      ->transform(Between(1, 1 << 30))
       ->type_name("N")
       ->capture_default_str()
       ->group("Data");
   c.add_option("--mixing-temperature", o.mixing.temperature,
                "Several files are drawn from in proportion to size^(1/X): 1 as they are, large all alike")
-      ->check(Between(1e-3, 1e9))
+      ->transform(Between(1e-3, 1e9))
       ->type_name("X")
       ->capture_default_str()
       ->group("Data");
   c.add_option("--mixing-limit", o.mixing.limit, "A file counts as at most so many examples; 0: no limit")
-      ->check(Between(0.0, 1e18))
+      ->transform(Between(0.0, 1e18))
       ->type_name("N")
       ->capture_default_str()
       ->group("Data");
   c.add_option("--max-input", o.limits.input, "Tokens of an input; longer ones are cut")
-      ->check(Between(1, 1 << 20))
+      ->transform(Between(1, 1 << 20))
       ->type_name("N")
       ->capture_default_str()
       ->group("Data");
   c.add_option("--max-target", o.limits.target, "Tokens of a target; longer ones are cut")
-      ->check(Between(1, 1 << 20))
+      ->transform(Between(1, 1 << 20))
       ->type_name("N")
       ->capture_default_str()
       ->group("Data");
 
   c.add_option("--steps", o.training.steps, "Steps in all")
-      ->check(Between(1ll, (1ll << 31) - 1))
+      ->transform(Between(1ll, (1ll << 31) - 1))
       ->type_name("N")
       ->capture_default_str()
       ->group("Training");
   c.add_option("--batch", o.batch, "Examples to a step")
-      ->check(Between(1, 1 << 24))
+      ->transform(Between(1, 1 << 24))
       ->type_name("N")
       ->capture_default_str()
       ->group("Training");
   c.add_option("--micro-batch", o.micro_batch,
                "Of these so many are computed at once, and their gradients added up: memory grows with it. It divides "
                "--batch")
-      ->check(Between(1, 1 << 24))
+      ->transform(Between(1, 1 << 24))
       ->type_name("N")
       ->capture_default_str()
       ->group("Training");
@@ -65,7 +66,7 @@ void add_training_options(CLI::App& c, TrainerOptions& o) {
        "--micro-tokens", o.micro_tokens,
        "And at most so many tokens, padding included, in inputs and in targets each; 0: no limit. Batches of long "
        "texts then have fewer examples")
-      ->check(Between(0ll, 1ll << 40))
+      ->transform(Between(0ll, 1ll << 40))
       ->type_name("N")
       ->capture_default_str()
       ->group("Training");
@@ -73,43 +74,45 @@ void add_training_options(CLI::App& c, TrainerOptions& o) {
              "Keep the inputs of blocks alone and compute the rest again for the gradient: a third of the memory or "
              "less, about a third more time")
       ->group("Training");
-  c.add_option("--optimizer", o.optimizer, "How parameters follow their gradients")
+  c.add_option("--optimizer", o.optimizer,
+               "How parameters follow their gradients: adamw, adafactor or sgd (momentum 0.9)")
       ->check(CLI::IsMember({"adamw", "adafactor", "sgd"}))
       ->type_name("NAME")
       ->capture_default_str()
       ->group("Training");
   c.add_option("--learning-rate", o.rate, "Its highest")
-      ->check(Between(0.0, 1e6))
+      ->transform(Between(0.0, 1e6))
       ->type_name("X")
       ->capture_default_str()
       ->group("Training");
-  c.add_option("--schedule", o.schedule, "How it goes on after the warm-up")
+  c.add_option("--schedule", o.schedule,
+               "How it goes on after the warm-up: constant, linear or cosine (down to 0), inverse-sqrt")
       ->check(CLI::IsMember({"constant", "linear", "cosine", "inverse-sqrt"}))
       ->type_name("NAME")
       ->capture_default_str()
       ->group("Training");
   c.add_option("--warmup", o.warmup, "Steps in which the rate rises to it; below 1: a share of all steps")
-      ->check(Between(0.0, 1e12))
+      ->transform(Between(0.0, 1e12))
       ->type_name("X")
       ->capture_default_str()
       ->group("Training");
   c.add_option("--weight-decay", o.decay, "Per step, times the rate")
-      ->check(Between(0.0, 1e3))
+      ->transform(Between(0.0, 1e3))
       ->type_name("X")
       ->capture_default_str()
       ->group("Training");
   c.add_option("--clip", o.clip, "The gradient's greatest norm; 0: no limit")
-      ->check(Between(0.0, 1e9))
+      ->transform(Between(0.0, 1e9))
       ->type_name("X")
       ->capture_default_str()
       ->group("Training");
   c.add_option("--label-smoothing", o.loss.smoothing, "Share of the probability that is spread over all tokens")
-      ->check(Between(0.0, 0.99))
+      ->transform(Between(0.0, 0.99))
       ->type_name("X")
       ->capture_default_str()
       ->group("Training");
   c.add_option("--dropout", o.dropout, "The base model's, while it trains; where not given, that of its config.json")
-      ->check(Between(0.0, 0.99))
+      ->transform(Between(0.0, 0.99))
       ->type_name("X")
       ->group("Training");
   c.add_option_function<std::string>(
@@ -121,19 +124,19 @@ void add_training_options(CLI::App& c, TrainerOptions& o) {
       ->default_str("lm")
       ->group("Training");
   c.add_option("--seed", o.training.seed, "Of what is drawn: the order of the data, dropout, first weights")
-      ->check(Between(std::uint64_t(0), ~std::uint64_t(0)))
+      ->transform(Between(std::uint64_t(0), ~std::uint64_t(0)))
       ->type_name("N")
       ->capture_default_str()
       ->group("Training");
 
   c.add_option("--save-every", o.training.save_every, "Steps from one checkpoint to the next; 0: only after the last")
-      ->check(Between(0ll, 1ll << 40))
+      ->transform(Between(0ll, 1ll << 40))
       ->type_name("N")
       ->capture_default_str()
       ->group("Safety");
   o.training.validate_every = 100;
   c.add_option("--validate-every", o.training.validate_every, "Steps from one validation to the next")
-      ->check(Between(1ll, 1ll << 40))
+      ->transform(Between(1ll, 1ll << 40))
       ->type_name("N")
       ->capture_default_str()
       ->group("Safety");
@@ -150,12 +153,12 @@ void add_training_options(CLI::App& c, TrainerOptions& o) {
 
 void add_lora_options(CLI::App& c, TrainerOptions& o) {
   c.add_option("--rank", o.rank, "Of its matrices")
-      ->check(Between(1, 1 << 16))
+      ->transform(Between(1, 1 << 16))
       ->type_name("N")
       ->capture_default_str()
       ->group("Experts");
   c.add_option("--alpha", o.alpha, "Its products count alpha / rank times")
-      ->check(Between(1e-9, 1e9))
+      ->transform(Between(1e-9, 1e9))
       ->type_name("X")
       ->capture_default_str()
       ->group("Experts");

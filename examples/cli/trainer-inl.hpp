@@ -41,7 +41,7 @@ class TrainerOn final : public Trainer {
           if (!batch.training) loss.smoothing = 0;
           return batch_loss(cx, model_, texts, batch, loss);
         },
-        o.training);
+        identified(o.training));
     facts_.done = training_->steps();
   }
 
@@ -69,8 +69,11 @@ class TrainerOn final : public Trainer {
       write_gates(o.output, gate_tensors(training_->parameters(), names_[0]),
                   {{"training_data", data}, {"steps", std::to_string(step)}});
     } else if (o.kind == Kind::joint) {
+      std::string names;
+      for (const std::string& name : names_) names += name + '\n';
       for (const std::string& name : names_) write_one(o.output + '/' + name, name, name, data, step);
-      write_safetensors(o.output + "/router.safetensors", router_tensors(training_->parameters()), {});
+      write_safetensors(o.output + "/router.safetensors", router_tensors(training_->parameters()),
+                        {{"experts", names}});
       write_file(o.output + "/router.json",
                  concat("{\n  \"router\": ", quote(o.engine.router.name), ",\n  \"steps\": ", step, "\n}\n"));
     } else {
@@ -80,6 +83,10 @@ class TrainerOn final : public Trainer {
   }
 
  private:
+  TrainingOptions identified(TrainingOptions o) const {
+    o.trained = files_ ? "the model with the hash " + files_->hash() : "a model that begins with random weights";
+    return o;
+  }
   /// `expert`: its name among the parameters.
   void write_one(const std::string& directory, const std::string& expert, const std::string& name,
                  const std::string& data, long long step) const {

@@ -39,19 +39,25 @@ std::vector<LinearSizes> linears(T5Model<B>& model) {
 
 /// Gives a router that was trained with its pool what it learned: `pool`/router.safetensors, whose other tensors are
 /// weights of the model that learned along. Nothing is read where the router has no "router." parameters. After attach,
-/// before pack. Throws Error naming the file and the tensor where one is missing, misshapen or unknown.
+/// before pack. Throws Error naming the file and the tensor where one is missing, misshapen or unknown, and where the
+/// pool's experts are not those that it was trained with.
 template <Backend B>
-void load_router(T5Model<B>& model, const std::string& pool) {
+void load_router(T5Model<B>& model, const Pool& pool) {
   std::vector<std::pair<std::string, Real<B>>> wanted;
   experts_of(model)([&](const std::string& name, Real<B>& t) {
     if (name.find(".router.") != name.npos) wanted.emplace_back(name, t);
   });
   if (wanted.empty()) return;
-  const std::string path = pool + "/router.safetensors";
+  const std::string path = pool.origin + "/router.safetensors";
   std::error_code ignored;
   check(std::filesystem::exists(path, ignored), path, " is missing: this router is trained together with its pool ",
         "(`anser train joint`), and this one was not; choose another router");
   const auto file = Safetensors::open(path);
+  std::string experts;
+  for (const Expert& e : pool.experts) experts += e.name + '\n';
+  const auto with = file->metadata().find("experts");
+  check(with != file->metadata().end() && with->second == experts, path,
+        ": the router was trained with other experts than those that are in the pool now, or they were renamed");
   std::set<std::string> known;
   for (const auto& [name, t] : wanted) {
     std::vector<typename B::real> v(t.shape().size());
@@ -84,7 +90,7 @@ class T5 {
       pool_ = load_pool(pool, {.skip_broken = false, .base_hash = files_->hash()});
       check_against(pool_, linears(*model_));
       attach(*model_, std::span<const Expert>(pool_.experts), module, router);
-      load_router(*model_, pool);
+      load_router(*model_, pool_);
     }
     model_->pack();
   }

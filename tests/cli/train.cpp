@@ -182,6 +182,8 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_named) {
   run_badly(base("expert") + "--learning-rate -1 --output x5", 2, "--learning-rate: -1 is not");
   run_badly(base("expert") + "--loss mc --steps 1 --batch 4 --output x6", 1, "no \"choices\" with a \"label\"");
   run_badly(base("gate") + "--expert absent", 1, "absent");
+  run_badly("train expert --resume --output nowhere", 1, "nowhere holds no training to resume");
+  run_badly(base("expert") + "--held-out 0.1 --validation words.jsonl --output never", 2, "--validation");
   run_badly("train full --data " + data().string() + " --output x7", 1, "--config FILE and --vocab FILE");
   run_badly(base("full") + "--dtype bf16 --steps 1 --batch 4 --output x8", 1, "--dtype f32");
   run_badly(base("full") + "--learn nothing --steps 1 --batch 4 --output x9", 1, "no tensor has a name like nothing");
@@ -225,6 +227,10 @@ BOOST_AUTO_TEST_CASE(a_pool_and_its_router_learn_together) {
     BOOST_TEST((read(scratch() / "joint-twice" / file) == read(scratch() / "joint-whole" / file)), file);
   run_badly("score --model " + model + " --input ask.jsonl --router smear --pool " + (demo() / "pool").string(), 1,
             "router.safetensors is missing");
+  fs::rename(scratch() / "joint/expert-0", scratch() / "joint/zzz");
+  run_badly("score --model " + model + " --input ask.jsonl --router smear --pool joint", 1,
+            "trained with other experts");
+  fs::rename(scratch() / "joint/zzz", scratch() / "joint/expert-0");
   auto cut = read(scratch() / "joint/router.safetensors");
   cut.resize(cut.size() - 5);
   write(scratch() / "joint/router.safetensors", cut);
@@ -239,7 +245,9 @@ BOOST_AUTO_TEST_CASE(nothing_of_anothers_is_written_over) {
   BOOST_TEST(fs::exists(scratch() / "elsewhere/gate.safetensors"));
   run_badly(base("full") + "--steps 1 --batch 4 --output " + model, 1, "is the model that is trained from");
   run_badly(base("joint") + "--steps 1 --batch 4 --output kept", 1, "is an expert already");
-  run_badly(base("joint") + "--steps 1 --batch 4 --router uniform --learn-along .* --output never", 1, "--learn-along");
+  run_badly(base("expert") + "--steps 1 --batch 4 --output kept/colours", 1, "holds an expert already");
+  run_badly(base("joint") + "--steps 1 --batch 4 --router uniform --learn-along norm --output never", 1,
+            "--learn-along");
 
   // What is being trained is no broken expert of its pool.
   fs::create_directories(scratch() / "kept/unfinished/training");

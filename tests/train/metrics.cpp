@@ -46,14 +46,18 @@ BOOST_AUTO_TEST_CASE(what_was_added_is_read_again_up_to_the_step) {
   BOOST_TEST(io_test::read(path).empty());
 }
 
-BOOST_AUTO_TEST_CASE(lines_of_others_are_named) {
+BOOST_AUTO_TEST_CASE(a_damaged_log_is_no_reason_to_stop) {
   const io_test::Folder folder;
   const std::string path = folder.path("metrics.jsonl");
-  folder.write("metrics.jsonl", "{\"step\": 1, \"loss\": 2}\n{\"epoch\": 1}\n");
-  CHECK_SAYS(Metrics(path, 3), "metrics.jsonl:1");
+  { Metrics(path, 0).add(step(1)); }
+  folder.write("metrics.jsonl",
+               io_test::read(path) + "{\"epoch\": 1}\n{\"step\": 2, \"validation_loss\": 1, \"seconds\": 1}\n");
+  BOOST_TEST(Metrics(path, 3).all().size() == 1);
   folder.write("metrics.jsonl", "no json\n");
-  CHECK_SAYS(Metrics(path, 3), "metrics.jsonl:1");
-  CHECK_SAYS(Metrics(folder.path("absent/metrics.jsonl") + "/x", 3), "absent");
+  BOOST_TEST(Metrics(path, 3).all().empty());
+  std::filesystem::remove(path);
+  BOOST_TEST(Metrics(path, 3).all().empty());
+  CHECK_SAYS(Metrics(folder.path("metrics.jsonl/x"), 0), "metrics.jsonl/x");
 }
 
 }  // namespace anser::test

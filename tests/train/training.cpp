@@ -141,6 +141,43 @@ BOOST_AUTO_TEST_CASE(what_is_not_finite_stops_with_the_lines_and_the_checkpoint_
   BOOST_TEST(again.run(go_on));
 }
 
+BOOST_AUTO_TEST_CASE(one_training_at_a_time) {
+  const io_test::Folder folder;
+  Toy toy(folder, "busy");
+  const auto first = toy.begin();
+  CHECK_SAYS(toy.begin(), "another training is running here");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_damaged_or_of_something_else_is_not_gone_on_with) {
+  const io_test::Folder folder;
+  Toy toy(folder, "damaged");
+  toy.options.trained = "this";
+  toy.begin().run(go_on);
+  toy.options.resume = true;
+  toy.options.steps = 22;
+  toy.options.trained = "that";
+  CHECK_SAYS(toy.begin(), "what was trained is this, and now it is that");
+  toy.options.trained = "this";
+  for (const std::string file : {"last", "best"}) {
+    auto bytes = io_test::read(folder.path("damaged/" + file + ".safetensors"));
+    std::fill(bytes.end() - 4, bytes.end(), char(0xff));  // a NaN
+    folder.write("damaged/" + file + ".safetensors", bytes);
+    if (file == "last") {
+      CHECK_SAYS(toy.begin(), "last.safetensors", "not finite; the file is damaged");
+      toy.options.directory = folder.path("again");
+      toy.options.resume = false;
+      toy.begin().run(go_on);
+      std::filesystem::rename(folder.path("again/last.safetensors"), folder.path("damaged/last.safetensors"));
+      toy.options.directory = folder.path("damaged");
+      toy.options.resume = true;
+      toy.options.steps = 22;
+    } else {
+      auto t = toy.begin();
+      CHECK_SAYS(t.take_best(), "best.safetensors", "not finite");
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_folder_that_holds_a_training_is_not_written_over) {
   const io_test::Folder folder;
   Toy toy(folder, "used");

@@ -49,7 +49,7 @@ ANSER_INLINE Pool load_pool(const std::string& directory, const PoolOptions& opt
     const std::string path = directory + '/' + folder;
     std::error_code ignored;
     const bool unfinished =
-        !detail::has_file(path + "/adapter_config.json") && std::filesystem::is_directory(path + "/training", ignored);
+        !has_file(path + "/adapter_config.json") && std::filesystem::is_directory(path + "/training", ignored);
     if (unfinished) pool.warnings.push_back(path + ": its training is not finished; the expert is left out");
     return unfinished;
   });

@@ -9,7 +9,7 @@ namespace anser {
 /// Gradient checkpointing (Chen et al. 2016): what `compute` needs for gradients is not kept. It runs now, and once
 /// more on the way back, on a tape of its own; the tensors that it holds, its inputs and parameters, get their
 /// gradients as from any op. `compute(cx, again)` returns its results, std::vector<Real<B>>; both runs must compute the
-/// same numbers and return as many results, all of them whole tensors; `again` says which run it is, for what may
+/// same numbers and return as many results; `again` says which run it is, for what may
 /// happen only once. Throws Error, on the way back, where they are not.
 template <Backend B, class F>
 std::vector<Real<B>> recomputed(const Context<B>& cx, F compute) {

@@ -60,13 +60,19 @@ class Tensor {
   }
   bool has_grad() const { return body_ && body_->gradient != nullptr; }
   void release_grad() const { body_->release_grad(); }
-  /// Make another tensor's gradient this one's, without a copy: the other is then without. Throws Error unless both are
-  /// whole tensors (no views) of as many numbers.
+  /// Make another tensor's gradient this one's: of whole tensors without a copy, and the other is then without; of
+  /// views of a part by copy. Throws Error where the shapes differ.
   void take_grad(const Tensor& from) const {
-    const auto whole = [](const Tensor& t) { return t.shape_.size() == t.body_->size; };
-    check(whole(*this) && whole(from) && body_->size == from.body_->size, "Tensor: ", shape_,
-          " cannot take the gradient of ", from.shape_, "; neither may be a view of a part");
+    check(shape_.size() == from.shape_.size() && cols() == from.cols(), "Tensor: ", shape_,
+          " cannot take the gradient of ", from.shape_);
     if (same_storage(from)) return;
+    const auto whole = [](const Tensor& t) { return t.shape_.size() == t.body_->size; };
+    if (!whole(*this) || !whole(from)) {
+      for (int r = 0; r < rows(); ++r)
+        device().copy(grad() + r * stride_, from.grad() + r * from.stride_,
+                      std::size_t(cols()) * sizeof(gradient_type));
+      return;
+    }
     body_->release_grad();
     std::swap(body_->gradient, from.body_->gradient);
   }

@@ -1,4 +1,5 @@
 #pragma once
+#include <cmath>
 #include <map>
 #include <string>
 #include <vector>
@@ -40,6 +41,8 @@ std::map<std::string, std::string> load_checkpoint(const std::string& path, cons
           name_of(dtype_of<R>), "; this checkpoint was written by a training of another kind");
     std::vector<R> v(stored.shape.size());
     convert(stored, v.data());
+    for (const R x : v)
+      if (!std::isfinite(x)) fail(stored.origin, " holds a number that is not finite; the file is damaged");
     numbers.emplace_back(t, std::move(v));
   };
   for (const Parameter<B>& p : parameters) read("parameter." + p.name, p.value);

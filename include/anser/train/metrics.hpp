@@ -1,6 +1,7 @@
 #pragma once
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,8 +27,8 @@ struct Metric {
 /// A training's metrics.jsonl: one line per step and per validation, written as soon as it is known.
 class Metrics {
  public:
-  /// Begins anew, or after `steps`: lines of later steps, and a last one that was cut, go. Throws Error naming the file
-  /// where it cannot be written, or a line is none of ours.
+  /// Begins anew, or after `steps`: lines of later steps go, and what follows a line that is cut or none of ours.
+  /// Throws Error naming the file where it cannot be written.
   Metrics(const std::string& path, long long steps) : path_(path) {
     if (steps > 0) all_ = read(path, steps);
     std::string text;
@@ -64,27 +65,37 @@ class Metrics {
   }
   static std::vector<Metric> read(const std::string& path, long long steps) {
     std::vector<Metric> all;
+    std::error_code ignored;
+    if (!std::filesystem::exists(path, ignored)) return all;  // a log is no reason to stop
     const auto file = MappedFile::open(path);
     const std::string_view text(reinterpret_cast<const char*>(file->data()), file->size());
     for (std::size_t at = 0, number = 1; at < text.size(); ++number) {
       const std::size_t end = text.find('\n', at);
       if (end == text.npos) break;  // it was being written
-      const Json j = parse_json(text.substr(at, end - at), concat(path, ':', number));
       Metric m;
-      m.step = j.integer("step", 1, std::int64_t(1) << 62);
-      m.seconds = j.real("seconds");
-      if (j.has("validation_loss")) {
-        m.validation = j.real("validation_loss");
-      } else {
-        m.loss = j.real("loss");
-        m.norm = j.real("gradient_norm");
-        m.rate = j.real("learning_rate");
-        m.tokens = j.integer("tokens", 0, std::int64_t(1) << 62);
+      try {
+        m = parse(parse_json(text.substr(at, end - at), concat(path, ':', number)));
+      } catch (const Error&) {
+        break;
       }
       if (m.step <= steps) all.push_back(m);
       at = end + 1;
     }
     return all;
+  }
+  static Metric parse(const Json& j) {
+    Metric m;
+    m.step = j.integer("step", 1, std::int64_t(1) << 62);
+    m.seconds = j.real("seconds");
+    if (j.has("validation_loss")) {
+      m.validation = j.real("validation_loss");
+    } else {
+      m.loss = j.real("loss");
+      m.norm = j.real("gradient_norm");
+      m.rate = j.real("learning_rate");
+      m.tokens = j.integer("tokens", 0, std::int64_t(1) << 62);
+    }
+    return m;
   }
 
   std::string path_;

@@ -1,9 +1,15 @@
 #pragma once
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +29,7 @@ struct TrainingOptions {
   long long steps = 1'000;       // in all
   long long save_every = 100;    // steps; 0: only after the last
   long long validate_every = 0;  // steps, and after the last; 0: never
+  std::string trained{};         // what is trained; a training of something else is not gone on with
   std::uint64_t seed = 0;        // of dropout, and whatever a loss draws
   bool resume = false;           // go on after last.safetensors, where there is one
   bool checkpointing = false;    // activations are computed again for the gradient
@@ -78,6 +85,8 @@ class Training {
     for (const Parameter<B>& p : fit_.parameters()) {
       std::vector<typename B::real> v(p.value.shape().size());
       convert(file->get("parameter." + p.name, p.value.shape()), v.data());
+      check(std::all_of(v.begin(), v.end(), [](auto x) { return std::isfinite(x); }), best_path(), ": parameter.",
+            p.name, " holds a number that is not finite; the file is damaged (--keep-last does without it)");
       p.value.assign(v);
     }
     return std::stoll(step->second);
@@ -102,6 +111,7 @@ class Training {
     std::error_code problem;
     std::filesystem::create_directories(options_.directory, problem);
     check(!problem, options_.directory, ": the folder cannot be made: ", problem.message(), "; name another output");
+    lock_.emplace(options_.directory);
     const bool begun = std::filesystem::exists(last_path(), problem);
     check(!begun || options_.resume, last_path(),
           ": a training was begun here; resume it (--resume), or name another output");
@@ -117,6 +127,8 @@ class Training {
     };
     check(fit_.optimizer.steps <= options_.steps, last_path(), ": ", fit_.optimizer.steps,
           " steps are made already, and ", options_.steps, " are asked for; ask for more, or name another output");
+    check(note("trained") == options_.trained, last_path(), ": what was trained is ", note("trained"),
+          ", and now it is ", options_.trained, "; go on with that, or name another output");
     check(note("feed.data") == data(), last_path(), ": the training to be resumed read ", note("feed.data"),
           ", and now it is ", data(), "; go on with the data and settings that it was started with");
     feed_.seek({std::stoull(note("feed.window")), std::size_t(std::stoull(note("feed.batch")))});
@@ -219,7 +231,8 @@ class Training {
   void save() {
     const auto [window, batch] = feed_.position();
     save_checkpoint(last_path(), fit_.parameters(), fit_.optimizer,
-                    {{"feed.data", data()},
+                    {{"trained", options_.trained},
+                     {"feed.data", data()},
                      {"feed.window", std::to_string(window)},
                      {"feed.batch", std::to_string(batch)},
                      {"best.step", std::to_string(best_step_)},
@@ -260,6 +273,26 @@ class Training {
     return places.size() > named ? concat(text, " and ", places.size() - named, " more lines") : text;
   }
 
+  /// One training at a time in a folder: the system lets go when the process ends, however it does.
+  class Lock {
+   public:
+    explicit Lock(const std::string& folder)
+        : file_(::open((folder + "/lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0666)) {
+      check(file_ >= 0, folder, ": cannot be written");
+      if (flock(file_, LOCK_EX | LOCK_NB) == 0) return;
+      ::close(file_);
+      fail(folder, ": another training is running here; wait for it, or name another output");
+    }
+    ~Lock() {
+      if (file_ >= 0) ::close(file_);
+    }
+    Lock(Lock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
+    Lock& operator=(Lock&&) = delete;
+
+   private:
+    int file_;
+  };
+
   Fit<B, O> fit_;
   Feed feed_;
   std::vector<TokenBatch> validation_;
@@ -268,6 +301,7 @@ class Training {
   BatchExtent extent_;  // of the largest batch that was planned for
   double best_loss_ = std::numeric_limits<double>::infinity();
   long long best_step_ = 0;
+  std::optional<Lock> lock_;
   Metrics metrics_;
 };
 
