@@ -96,7 +96,8 @@ BOOST_AUTO_TEST_CASE(an_expert_and_its_gate) {
 BOOST_AUTO_TEST_CASE(a_whole_model_goes_on_or_begins) {
   run_well(base("full") + "--steps 6 --batch 8 --output full");
   const auto model = (demo() / "model").string();
-  BOOST_TEST(read(scratch() / "full/config.json") == read(demo() / "model/config.json"));
+  BOOST_TEST(anser::read_json((scratch() / "full/config.json").string()).integer("d_ff", 0, 1 << 20) ==
+             anser::read_json((demo() / "model/config.json").string()).integer("d_ff", 0, 1 << 20));
   BOOST_TEST(read(scratch() / "full/spiece.model") == read(demo() / "model/spiece.model"));
   BOOST_TEST((read(scratch() / "full/model.safetensors") != read(demo() / "model/model.safetensors")));
   run_well("generate --model full --prompt butter");

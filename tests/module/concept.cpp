@@ -20,13 +20,14 @@ struct Merging {  // averages parameters, mixes no outputs
 using Outputs = OutputRouting<AnyBackend>;
 using Parameters = ParameterRouting<AnyBackend>;
 static_assert(Module<Lora, Outputs> && Module<NoModule, Outputs>);
-static_assert(!Module<Lora, Parameters> && !Module<NoModule, Parameters>);
+static_assert(Module<Lora, Parameters> && !Module<NoModule, Parameters>);
 static_assert(Module<Merging, Parameters> && !Module<Merging, Outputs>);
 static_assert(!Module<Silent, Outputs>);
 
 BOOST_AUTO_TEST_CASE(modules_say_what_they_can_be_told) {
   BOOST_TEST((Module<Lora, Outputs>));
-  BOOST_TEST((!Module<Lora, Parameters>));
+  BOOST_TEST((Module<Lora, Parameters>));
+  BOOST_TEST((!Module<NoModule, Parameters>));
 }
 
 }  // namespace anser::test

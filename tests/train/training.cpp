@@ -125,9 +125,8 @@ BOOST_AUTO_TEST_CASE(what_is_not_finite_stops_with_the_lines_and_the_checkpoint_
   const io_test::Folder folder;
   Toy toy(folder, "poisoned");
   toy.poison = INFINITY;
-  auto t = toy.begin();
   try {
-    t.run(go_on);
+    toy.begin().run(go_on);
     BOOST_FAIL("it went on");
   } catch (const NotFinite& e) {
     const std::string what = e.what();
