@@ -113,6 +113,9 @@ std::string settings_of(const CLI::App& command) {
     if (option->get_lnames().empty()) continue;
     const std::string name = option->get_lnames()[0];
     if (name == "help" || name == "settings" || name == "resume") continue;
+    const auto excluded = option->get_excludes();  // a default must not stand beside what excludes it
+    if (!option->count() && std::any_of(excluded.begin(), excluded.end(), [](const auto* e) { return e->count() > 0; }))
+      continue;
     auto values = option->count() ? option->results() : std::vector<std::string>{option->get_default_str()};
     const bool flag = option->get_items_expected_max() == 0;
     if (flag) values = {option->count() ? values[0] : "false"};

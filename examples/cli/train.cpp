@@ -93,7 +93,6 @@ std::string last_folder(const std::string& output) {
 }
 
 void run(TrainerOptions o, const CLI::App& command) {
-  check(!o.data.empty(), "--data: name the file that is trained on");
   const bool gate = o.kind == Kind::gate;
   if (gate && o.output.empty()) o.output = o.expert;
   o.training.directory = o.output + (gate ? "/training-gate" : "/training");
@@ -104,13 +103,13 @@ void run(TrainerOptions o, const CLI::App& command) {
   if (o.kind == Kind::expert && !std::filesystem::exists(o.training.directory + "/last.safetensors", ignored))
     check(!std::filesystem::exists(o.output + "/adapter_config.json", ignored), o.output,
           " holds an expert already, without a training to go on with; name another --output");
-  if (o.kind == Kind::full)
+  if (o.name.empty()) o.name = last_folder(o.output);
+  if (o.kind == Kind::full) {
     check(!std::filesystem::equivalent(o.engine.model, o.output, ignored), o.output,
           " is the model that is trained from, which would be written over; name another --output");
-  if (o.name.empty()) o.name = last_folder(o.output);
-  if (o.kind == Kind::full)
     check(!o.engine.model.empty() || (!o.config.empty() && !o.vocabulary.empty()),
           "train full: give --model DIR to go on from, or --config FILE and --vocab FILE to begin with random weights");
+  }
   if (o.validation.empty() && o.mixing.held_out == 0) o.training.validate_every = 0;
   o.mixing.seed = o.training.seed;
   const auto trainer = make_trainer(o);

@@ -71,8 +71,8 @@ void add_training_options(CLI::App& c, TrainerOptions& o) {
       ->capture_default_str()
       ->group("Training");
   c.add_flag("--checkpointing", o.training.checkpointing,
-             "Keep the inputs of blocks alone and compute the rest again for the gradient: a third of the memory or "
-             "less, about a third more time")
+             "Keep the inputs of blocks alone and compute the rest again for the gradient: much less memory, for one "
+             "more forward pass")
       ->group("Training");
   c.add_option("--optimizer", o.optimizer,
                "How parameters follow their gradients: adamw, adafactor or sgd (momentum 0.9)")
