@@ -49,14 +49,9 @@ std::vector<float> normal(std::size_t n, double deviation, Random random) {
   return v;
 }
 
-/// The spread with which T5's weights begin (Hugging Face's, of v1.1).
+/// As T5 begins; of the head as of a linear, so that what an untrained model writes is less certain.
 double deviation(const std::string& name, const T5Config& c) {
-  if (name == "shared.weight") return 1;
-  if (name.ends_with("SelfAttention.q.weight") || name.ends_with("EncDecAttention.q.weight"))
-    return 1 / std::sqrt(double(c.d_model) * c.d_kv);
-  if (name.ends_with(".o.weight")) return 1 / std::sqrt(double(c.heads) * c.d_kv);
-  if (name.ends_with(".wo.weight")) return 1 / std::sqrt(double(c.d_ff));
-  return 1 / std::sqrt(double(c.d_model));
+  return name == "lm_head.weight" ? 1 / std::sqrt(double(c.d_model)) : initial_deviation(c, name);
 }
 
 T5Config demo_config() {
@@ -112,9 +107,9 @@ void write_demo_model(const std::string& directory, const std::vector<std::strin
   std::deque<std::vector<float>> values;
   std::vector<NamedTensor> tensors;
   walk(model, [&](const std::string& name, auto& tensor) {
-    const bool norm = name.ends_with("layer_norm.weight");
-    values.push_back(norm ? std::vector<float>(tensor.shape().size(), 1.f)
-                          : normal(tensor.shape().size(), deviation(name, config), Random{seed}.fork(values.size())));
+    const double spread = deviation(name, config);
+    values.push_back(spread == 0 ? std::vector<float>(tensor.shape().size(), 1.f)
+                                 : normal(tensor.shape().size(), spread, Random{seed}.fork(values.size())));
     tensors.emplace_back(name, stored_view(values.back().data(), tensor.shape()));
   });
   write_safetensors(directory + "/model.safetensors", tensors, {{"format", "pt"}});

@@ -261,6 +261,10 @@ BOOST_AUTO_TEST_CASE(nothing_of_anothers_is_written_over) {
 
 BOOST_AUTO_TEST_CASE(going_on_with_other_data_is_refused) {
   fs::copy(data(), scratch() / "more.jsonl");
+  // A validation file is among the settings that going on takes up.
+  run_well("train expert --model " + (demo() / "model").string() + " --data words.jsonl --validation more.jsonl " +
+           "--threads 1 --rank 2 --targets q --batch 4 --steps 2 --output checked/one");
+  run_well("train expert --resume --steps 3 --output checked/one");
   const std::string command = "train expert --model " + (demo() / "model").string() +
                               " --data more.jsonl --threads 1 " + "--rank 2 --targets q --batch 4 ";
   run_well(command + "--steps 2 --output moved/one");
