@@ -71,6 +71,11 @@ void add_file(std::vector<std::string>& words, const std::string& path, bool kep
   check(file.kind() == Json::Kind::object, path, ": settings are an object such as {\"steps\": 1000}");
   for (const std::string& key : file.keys()) {
     const auto value = file.find(key);
+    if (value && key == "command") {
+      check(as_word(*value) == words[0] + ' ' + words[1], path, " is of a training by `anser ", as_word(*value),
+            "` and not by `anser ", words[0], ' ', words[1], "`; go on with that one");
+      continue;
+    }
     if (!value || key == "settings" || key == "resume") continue;
     std::vector<std::string> said;
     if (value->kind() == Json::Kind::list)
@@ -108,7 +113,7 @@ std::vector<std::string> with_settings(std::vector<std::string> words) {
 }
 
 std::string settings_of(const CLI::App& command) {
-  std::string text;
+  std::string text = "{\n  \"command\": " + quote("train " + command.get_name());
   for (const CLI::Option* option : command.get_options()) {
     if (option->get_lnames().empty()) continue;
     const std::string name = option->get_lnames()[0];
@@ -132,7 +137,7 @@ std::string settings_of(const CLI::App& command) {
     std::string value;
     for (const auto& v : values) value += (value.empty() ? "" : ", ") + written(v);
     if (values.size() > 1) value = '[' + value + ']';
-    text += (text.empty() ? "{\n  " : ",\n  ") + quote(name) + ": " + value;
+    text += ",\n  " + quote(name) + ": " + value;
   }
   return text + "\n}\n";
 }

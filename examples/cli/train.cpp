@@ -32,6 +32,8 @@ void describe(const TrainerOptions& o, const TrainingFacts& facts) {
                                     : ""));
   if (o.kind == Kind::expert && facts.done && std::filesystem::exists(o.output + "/gate.safetensors"))
     warn(o.output + "/gate.safetensors belongs to the expert as it was; train the gate anew (anser train gate)");
+  if (o.kind == Kind::gate && !facts.done && std::filesystem::exists(o.output + "/gate.safetensors"))
+    warn(o.output + "/gate.safetensors is there already; the new gate will take its place");
   if (o.training.resume && !facts.done) tell("nothing to resume in " + o.output + ": the training begins");
   if (facts.done) tell(fmt::format("going on after step {}", grouped(std::uint64_t(facts.done))));
 }

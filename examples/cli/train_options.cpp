@@ -81,7 +81,7 @@ void add_training_options(CLI::App& c, TrainerOptions& o) {
       ->capture_default_str()
       ->group("Training");
   c.add_option("--learning-rate", o.rate, "Its highest")
-      ->transform(Between(0.0, 1e6))
+      ->transform(Between(1e-12, 1e6))
       ->type_name("X")
       ->capture_default_str()
       ->group("Training");

@@ -2,6 +2,7 @@
 #include <anser/t5/initialise.hpp>
 #include <anser/train.hpp>
 
+#include "text.hpp"
 #include "trainer.hpp"
 
 namespace anser::cli {
@@ -32,7 +33,7 @@ class TrainerOn final : public Trainer {
     if (files_)
       model_.load(*files_);
     else
-      initialise(model_, Random{o.training.seed, 4});
+      initialise(model_, Random::of(o.training.seed, Draws::weights));
     learn();
     training_.emplace(
         fit(), feed(o.data, o.mixing), validation(),
@@ -149,7 +150,7 @@ class TrainerOn final : public Trainer {
         number.insert(0, digits - number.size(), '0');
         experts.push_back(create_expert(o.kind == Kind::joint ? "expert-" + number : "expert",
                                         sites_of(model_, Targets::parse(o.targets)), {o.rank, o.alpha},
-                                        Random{o.training.seed, 5}.fork(std::uint64_t(e))));
+                                        Random::of(o.training.seed, Draws::experts).fork(std::uint64_t(e))));
       }
     }
     for (const Expert& e : experts) names_.push_back(e.name);
@@ -177,8 +178,14 @@ class TrainerOn final : public Trainer {
     batching.examples = micro_batch();
     batching.tokens = options_.micro_tokens;
     const auto encode = [this](const std::string& text) { return tokenizer_.encode(text); };
-    if (!options_.plain_text) return Feed(files, mixing, batching, options_.limits, encode);
-    return Feed(corrupted_texts(files, options_.limits, encode, options_.spans, find_sentinels(tokenizer_)), mixing,
+    TextLimits limits = options_.limits;
+    limits.on_cut = [told = cut_](const std::string& place, std::size_t tokens, int kept) {
+      if (std::exchange(*told, true)) return;
+      warn(concat(place, ": a text of ", tokens, " tokens is cut to ", kept,
+                  " (--max-input, --max-target); others that are cut are not told of"));
+    };
+    if (!options_.plain_text) return Feed(files, mixing, batching, limits, encode);
+    return Feed(corrupted_texts(files, limits, encode, options_.spans, find_sentinels(tokenizer_)), mixing,
                 batching);
   }
   std::vector<TokenBatch> validation() {
@@ -198,6 +205,7 @@ class TrainerOn final : public Trainer {
   TrainingFacts facts_;
   std::vector<std::string> names_;  // of the experts
   std::vector<Parameter<B>> parameters_;
+  std::shared_ptr<bool> cut_ = std::make_shared<bool>(false);  // whether a text that is cut was told of
   std::optional<Training<B, ChosenOptimizer>> training_;
 };
 

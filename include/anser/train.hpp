@@ -51,7 +51,8 @@ Real<B> batch_loss(const Context<B>& cx, const T5Model<B>& model, const TokenBat
   return choice_loss(cx, losses, lengths, texts.labels, *o.choice);
 }
 
-/// The sites that a new expert gets. Throws Error where no linear is meant.
+/// The sites that a new expert gets. Throws Error where no linear is meant, or a name means none; wi, wi_0 and wi_1 are
+/// never at fault, for a model has the one or the others.
 template <Backend B>
 std::vector<Site> sites_of(T5Model<B>& model, const Targets& targets) {
   std::vector<Site> sites;
@@ -60,6 +61,12 @@ std::vector<Site> sites_of(T5Model<B>& model, const Targets& targets) {
   });
   check(!sites.empty(), "targets: ", targets.written(), " names no linear of this model; they are called q, k, v, o, ",
         model.config().gated ? "wi_0, wi_1" : "wi", " and wo");
+  for (const std::string& ending : targets.endings)
+    check(ending == "wi" || ending == "wi_0" || ending == "wi_1" ||
+              std::any_of(sites.begin(), sites.end(),
+                          [&](const Site& site) { return Targets::parse(ending).match(site.name); }),
+          "targets: ", ending, " names no linear of this model; they are called q, k, v, o, ",
+          model.config().gated ? "wi_0, wi_1" : "wi", " and wo");
   return sites;
 }
 

@@ -38,21 +38,16 @@ struct Training {
       experts.push_back(create_expert("one", sites, Lora{.rank = 4, .alpha = 8}, Random{7, 1}));
       attach<B, Lora, Uniform>(*model, experts);
       // B is zero in a new expert, and half of the gradients with it.
-      each_expert([&](const std::string&, Real<B>& t) {
+      experts_of (*model)([&](const std::string&, Real<B>& t) {
         if (t.cols() == 4) t.assign(std::vector<float>(t.shape().size(), 0.03f));
       });
     }
     if (packed) model->pack();
     learning = learn_only<B>(Pattern(".*"), [&](const auto& leaf) {
       if (lora)
-        each_expert(leaf);
+        experts_of (*model)(leaf);
       else
         walk(*model, leaf);
-    });
-  }
-  void each_expert(const std::function<void(const std::string&, Real<B>&)>& leaf) {
-    model->each_site([&](const Site& site, std::unique_ptr<SiteExperts<B>>& place) {
-      if (place) place->visit([&](const std::string& name, Real<B>& t) { leaf(site.name + '.' + name, t); });
     });
   }
 

@@ -7,11 +7,25 @@
 
 namespace anser {
 
+/// What is drawn from a seed: each use has a stream of its own, so that no two see the same numbers.
+enum class Draws : std::uint64_t {
+  mixture = 1,   // which file's example comes next
+  batches = 2,   // the order of a window's batches
+  steps = 3,     // dropout and a router's noise
+  weights = 4,   // a model's first
+  experts = 5,   // theirs
+  routers = 6,   // theirs
+  texts = 7,     // spans that are left out
+  held_out = 8,  // and those of validation
+};
+
 /// Counter-based random numbers (Philox 4x32-10; Salmon et al., SC 2011): the same (seed, stream, counter) draws the
 /// same number on every backend, in any order. A copy of 16 bytes goes into kernels.
 struct Random {
   std::uint64_t seed = 0;
   std::uint64_t stream = 0;
+
+  static Random of(std::uint64_t seed, Draws what) { return {seed, std::uint64_t(what)}; }
 
   /// An independent sequence, e.g. one per site and step.
   ANSER_HD Random fork(std::uint64_t n) const {

@@ -50,7 +50,7 @@ struct Smear::On {
       if (experts[e].has(s.name)) candidate.push_back(std::int32_t(e));
     if (candidate.empty()) return;
     const int n = int(candidate.size()), width = s.stack == Stack::encoder ? s.in : s.d_model;
-    const Random draw = Random{options.seed, 6}.fork(std::uint64_t(s.index));
+    const Random draw = Random::of(options.seed, Draws::routers).fork(std::uint64_t(s.index));
     std::vector<R> first(std::size_t(n) * std::size_t(width));
     for (std::size_t i = 0; i < first.size(); ++i) first[i] = R(0.01f * draw.normal(i));
     const auto filled = [&](double v) {

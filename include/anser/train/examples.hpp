@@ -27,7 +27,7 @@ class ExampleFile {
   std::size_t size() const { return lines_.size(); }
   const std::string& path() const { return lines_.path(); }
 
-  /// Throws Error naming file and line where a line is no such object, or has nothing to learn.
+  /// Throws Error naming file and line where a line is no such object, has nothing to learn, or names two targets.
   Example operator[](std::size_t i) const {
     const Json json = parse_json(lines_.line(i), lines_.place(i));
     check(json.kind() == Json::Kind::object, json.place(), ": each line must be a JSON object, not ", json.written(40));
@@ -42,6 +42,9 @@ class ExampleFile {
             ": neither \"target\" nor \"choices\" with a \"label\"; nothing can be learned of it");
       e.target = e.choices[std::size_t(e.label)];
     }
+    if (e.label >= 0 && e.target != e.choices[std::size_t(e.label)])
+      fail(e.place, ": the target is ", quote(e.target), " and the choice that the label names ",
+           quote(e.choices[std::size_t(e.label)]), "; leave one of them out");
     return e;
   }
 

@@ -61,7 +61,7 @@ class Feed {
 
   /// Of examples, of corrupted plain text, or of what one's own reading makes. Throws Error for settings out of range.
   Feed(Texts texts, const Mixing& mixing, const Batching& batching)
-      : texts_(std::move(texts)), mixture_(texts_.sizes, mixing), batching_(batching), random_{mixing.seed, 2} {
+      : texts_(std::move(texts)), mixture_(texts_.sizes, mixing), batching_(batching), seed_(mixing.seed) {
     batching.validate();
   }
 
@@ -94,7 +94,7 @@ class Feed {
   std::string describe() const {
     std::string text = "files of ";
     for (std::size_t i = 0; i < texts_.sizes.size(); ++i) text += (i ? " + " : "") + std::to_string(texts_.sizes[i]);
-    return concat(text, " examples, seed ", random_.seed, ", batches of ", batching_.examples,
+    return concat(text, " examples, seed ", seed_, ", batches of ", batching_.examples,
                   batching_.tokens ? concat(" and ", batching_.tokens, " tokens") : "");
   }
 
@@ -134,7 +134,7 @@ class Feed {
   }
   std::vector<TokenBatch> batches_of(const std::vector<Mixture::Place>& places) const {
     std::vector<EncodedText> read;
-    const Random random{random_.seed, 4};
+    const Random random = Random::of(seed_, Draws::held_out);
     for (std::uint64_t drawn = 0; const auto& place : places)
       std::ranges::move(texts_.read(place, random.fork(drawn++)), std::back_inserter(read));
     std::vector<TokenBatch> all;
@@ -146,7 +146,7 @@ class Feed {
   }
   void load() {
     const std::size_t n = std::size_t(batching_.examples) * std::size_t(batching_.window);
-    const Random random{random_.seed, 3};
+    const Random random = Random::of(seed_, Draws::texts);
     std::uint64_t drawn = window_ * n;  // counted from the first, so that a text's next pass draws anew
     read_.clear();
     for (const auto& place : mixture_.draw(drawn, n))
@@ -154,7 +154,7 @@ class Feed {
     check(!read_.empty(), "feed: none of ", n, " texts has a token of the vocabulary");
     std::vector<Lengths> lengths;
     for (const EncodedText& r : read_) lengths.push_back({int(r.input.size()), int(r.target.size())});
-    batches_ = cut_batches(lengths, batching_, random_.fork(window_));
+    batches_ = cut_batches(lengths, batching_, Random::of(seed_, Draws::batches).fork(window_));
     loaded_ = true;
   }
   TokenBatch collect(const std::vector<std::size_t>& members) const {
@@ -174,7 +174,7 @@ class Feed {
   Texts texts_;
   Mixture mixture_;
   Batching batching_;
-  Random random_;
+  std::uint64_t seed_;
   std::uint64_t window_ = 0;
   bool loaded_ = false;
   std::vector<EncodedText> read_;  // the window's examples

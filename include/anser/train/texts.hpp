@@ -15,6 +15,8 @@ namespace anser {
 /// How long texts may be, in tokens with the end; what is longer is cut, and the end kept.
 struct TextLimits {
   int input = 512, target = 512;
+  /// Told of each text that is cut: "file:line", how many tokens it has, and how many it keeps.
+  std::function<void(const std::string& place, std::size_t tokens, int kept)> on_cut{};
 };
 
 /// What is learned of one text: token ids with the end.
@@ -51,16 +53,17 @@ inline Texts example_texts(const std::vector<std::string>& paths, const TextLimi
   Texts texts;
   const auto files = detail::open_texts<ExampleFile>(paths, texts);
   texts.read = [files, limits, encode = std::move(encode)](const Mixture::Place& at, Random) {
+    const Example e = (*files)[at.file][at.example];
     const auto cut = [&](const std::string& text, int most) {
       auto ids = encode(text);
       if (ids.size() > std::size_t(most)) {
+        if (limits.on_cut) limits.on_cut(e.place, ids.size(), most);
         const std::int32_t end = ids.back();
         ids.resize(std::size_t(most));
         ids.back() = end;
       }
       return ids;
     };
-    const Example e = (*files)[at.file][at.example];
     EncodedText r{cut(e.input, limits.input), cut(e.target, limits.target), {}, e.label, e.task, e.place};
     if (e.label >= 0)
       for (const auto& c : e.choices) r.choices.push_back(cut(c, limits.target));

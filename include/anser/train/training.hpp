@@ -79,16 +79,9 @@ class Training {
   /// Takes the parameters of the best validation, where there was one. Returns their step, or that of the last.
   long long take_best() {
     if (best_step_ == 0) return steps();
-    const auto file = Safetensors::open(best_path());
-    const auto step = file->metadata().find("step");
-    check(step != file->metadata().end(), best_path(), " does not say of which step it is");
-    for (const Parameter<B>& p : fit_.parameters()) {
-      std::vector<typename B::real> v(p.value.shape().size());
-      convert(file->get("parameter." + p.name, p.value.shape()), v.data());
-      check(std::all_of(v.begin(), v.end(), [](auto x) { return std::isfinite(x); }), best_path(), ": parameter.",
-            p.name, " holds a number that is not finite; the file is damaged (--keep-last does without it)");
-      p.value.assign(v);
-    }
+    const auto notes = load_parameters(best_path(), fit_.parameters());
+    const auto step = notes.find("step");
+    check(step != notes.end(), best_path(), " does not say of which step it is");
     return std::stoll(step->second);
   }
 
@@ -183,8 +176,8 @@ class Training {
     b.training = true;
     b.checkpointing = options_.checkpointing;
     b.step = int(fit_.optimizer.steps);
-    b.random = Random{options_.seed, 3}.fork(std::uint64_t(fit_.optimizer.steps) * std::uint64_t(fit_.accumulate) +
-                                             std::uint64_t(i));
+    const auto part = std::uint64_t(fit_.optimizer.steps) * std::uint64_t(fit_.accumulate) + std::uint64_t(i);
+    b.random = Random::of(options_.seed, Draws::steps).fork(part);
     return b;
   }
 
@@ -193,12 +186,6 @@ class Training {
     if (extent.within(extent_)) return;
     extent_ = extent_.joined(extent);
     const TokenBatch largest = extent_.filled(0);
-    struct Restore {
-      int& accumulate;
-      int before = accumulate;
-      ~Restore() { accumulate = before; }
-    } restore{fit_.accumulate};
-    fit_.accumulate = std::min(fit_.accumulate, 2);  // from the second part on each finds the same
     const MemoryPlan p = plan_step(fit_, [&](const Context<B>& cx, int i) { return loss_(cx, largest, about(i)); });
     planned(p);
     fit_.parameters()[0].value.device().limit_memory(p.peak());
@@ -221,7 +208,8 @@ class Training {
     if (*m.validation < best_loss_) {
       best_loss_ = *m.validation;
       best_step_ = step;
-      save_parameters();
+      save_parameters(best_path(), fit_.parameters(),
+                      {{"step", std::to_string(best_step_)}, {"validation_loss", exact(best_loss_)}});
     }
     m.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     metrics_.add(m);
@@ -237,16 +225,6 @@ class Training {
                      {"feed.batch", std::to_string(batch)},
                      {"best.step", std::to_string(best_step_)},
                      {"best.loss", exact(best_loss_)}});
-  }
-  void save_parameters() {
-    std::vector<std::vector<typename B::real>> numbers;  // alive until written
-    std::vector<NamedTensor> tensors;
-    for (const Parameter<B>& p : fit_.parameters()) {
-      numbers.push_back(p.value.host());
-      tensors.emplace_back("parameter." + p.name, stored_view(numbers.back().data(), p.value.shape()));
-    }
-    write_safetensors(best_path(), std::move(tensors),
-                      {{"step", std::to_string(best_step_)}, {"validation_loss", exact(best_loss_)}});
   }
 
   static std::string exact(double v) {
