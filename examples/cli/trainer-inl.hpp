@@ -185,8 +185,7 @@ class TrainerOn final : public Trainer {
                   " (--max-input, --max-target); others that are cut are not told of"));
     };
     if (!options_.plain_text) return Feed(files, mixing, batching, limits, encode);
-    return Feed(corrupted_texts(files, limits, encode, options_.spans, find_sentinels(tokenizer_)), mixing,
-                batching);
+    return Feed(corrupted_texts(files, limits, encode, options_.spans, find_sentinels(tokenizer_)), mixing, batching);
   }
   std::vector<TokenBatch> validation() {
     const TrainerOptions& o = options_;

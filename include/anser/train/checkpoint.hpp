@@ -57,7 +57,8 @@ class CheckpointReader {
   /// A note. Throws Error where the file has none of that name.
   std::string note(const std::string& name) const {
     const auto at = file_->metadata().find(name);
-    check(at != file_->metadata().end(), file_->origin(), " does not say ", name, "; it is no checkpoint of a training");
+    check(at != file_->metadata().end(), file_->origin(), " does not say ", name,
+          "; it is no checkpoint of a training");
     return at->second;
   }
 

@@ -23,7 +23,8 @@ struct Mixing {
 class Mixture {
  public:
   /// Sizes of the files. Throws Error for settings out of range, and where nothing is left to train on.
-  Mixture(std::vector<std::size_t> sizes, Mixing o) : sizes_(std::move(sizes)), random_(Random::of(o.seed, Draws::mixture)) {
+  Mixture(std::vector<std::size_t> sizes, Mixing o)
+      : sizes_(std::move(sizes)), random_(Random::of(o.seed, Draws::mixture)) {
     check(o.temperature > 0 && std::isfinite(o.temperature), "mixture: a temperature of ", o.temperature,
           " is not above 0");
     check(o.held_out >= 0 && o.held_out < 1, "mixture: a held-out share of ", o.held_out, " is not in [0, 1)");
