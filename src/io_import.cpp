@@ -1,0 +1,3 @@
+#include <anser/io/import.hpp>
+// The bodies, once.
+#include <anser/io/import-inl.hpp>

@@ -1,0 +1,3 @@
+#include <anser/io/pickle.hpp>
+// The bodies, once.
+#include <anser/io/pickle-inl.hpp>

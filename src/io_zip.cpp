@@ -1,0 +1,3 @@
+#include <anser/io/zip.hpp>
+// The bodies, once.
+#include <anser/io/zip-inl.hpp>
