@@ -1,0 +1,3 @@
+#include <anser/merge/entries.hpp>
+// The bodies, once.
+#include <anser/merge/entries-inl.hpp>

@@ -1,0 +1,3 @@
+#include <anser/merge/pool.hpp>
+// The bodies, once.
+#include <anser/merge/pool-inl.hpp>
