@@ -47,6 +47,20 @@ BOOST_AUTO_TEST_CASE(hyperbolic_tangent) {
   BOOST_TEST(anser::simd::tanh(0.3) == std::tanh(0.3));
 }
 
+BOOST_AUTO_TEST_CASE(error_function) {
+  const auto erf = [](float x) { return anser::simd::erf(x); };
+  const auto truth = [](double x) { return std::erf(x); };
+  BOOST_TEST(worst(erf, truth, -6, 6) < 5e-7);
+  BOOST_TEST(worst(erf, truth, -0.7f, 0.7f) < 5e-7);  // around the seam of its two forms
+  BOOST_TEST(worst(erf, truth, -1e-3f, 1e-3f) < 5e-7);
+  BOOST_TEST(erf(0) == 0);
+  BOOST_TEST(erf(1000) == 1);
+  BOOST_TEST(erf(-1000) == -1);
+  BOOST_TEST(erf(-std::numeric_limits<float>::infinity()) == -1);
+  BOOST_TEST(std::isnan(erf(std::numeric_limits<float>::quiet_NaN())));
+  BOOST_TEST(anser::simd::erf(0.3) == std::erf(0.3));
+}
+
 BOOST_AUTO_TEST_CASE(logistic) {
   const auto sigmoid = [](float x) { return anser::simd::sigmoid(x); };
   BOOST_TEST(worst(

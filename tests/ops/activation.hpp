@@ -19,6 +19,18 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(relu_of_a_view, B, Backends) {
       in, []<class D>(const Context<D>& cx, const Inputs<D>& x) { return relu(cx, x[0].columns(2, 5)); }, expected);
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(silu_and_gelu_of_a_view, B, Backends) {
+  const std::vector<Input> in{input({3, 71}, 7)};
+  auto silus = part(in[0].values, 71, 0, 3, 2, 67), gelus = silus;
+  for (double& v : silus) v = v / (1 + std::exp(-v));
+  for (double& v : gelus) v = 0.5 * v * (1 + std::erf(v / std::sqrt(2.0)));
+  check_op<B>(
+      in, []<class D>(const Context<D>& cx, const Inputs<D>& x) { return silu(cx, x[0].columns(2, 67)); }, silus);
+  check_op<B>(
+      in, []<class D>(const Context<D>& cx, const Inputs<D>& x) { return anser::gelu(cx, x[0].columns(2, 67)); },
+      gelus);
+}
+
 // Gate and value side by side in one product's result, as wi_0 and wi_1 give them.
 BOOST_AUTO_TEST_CASE_TEMPLATE(gated_gelu_of_two_halves, B, Backends) {
   const std::vector<Input> in{input({3, 10}, 2)};
@@ -57,6 +69,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(the_result_is_of_the_element_type, B, Backends) {
   const Context<B> cx{device<B>()};
   const auto x = tensor<B>(cx.device, {1, 2}, {-1, 2});
   static_assert(std::is_same_v<decltype(relu(cx, x)), Tensor<B>>);
+  static_assert(std::is_same_v<decltype(silu(cx, x)), Tensor<B>> && std::is_same_v<decltype(gelu(cx, x)), Tensor<B>>);
   static_assert(std::is_same_v<decltype(gated_gelu(cx, x, x)), Tensor<B>>);
   const auto y = tensor<B>(cx.device, {2, 2}, numbers(4, 1));
   BOOST_CHECK_EXCEPTION(gated_gelu(cx, x, y), Error, says("gated_gelu: [1, 2] and [2, 2] differ"));

@@ -96,6 +96,64 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_large_mean, B, Backends) {
   check_near(doubles(standardise(cx, x).host()), standardised({0, 1, 2, 3}, 4, 1e-5), 1e-5, "standardise");
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(layer_norm_with_weight_and_bias, B, Backends) {
+  for (auto [rows, n] : {std::pair{4, 7}, {1, 6}, {3, 2}, {3, 131}}) {
+    const std::vector<Input> in{input({rows, n}, 8), input({n}, 9), input({1, n}, 10)};
+    auto expected = standardised(in[0].values, std::size_t(n), 1e-3);
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      expected[i] = expected[i] * in[1].values[i % std::size_t(n)] + in[2].values[i % std::size_t(n)];
+    check_op<B>(
+        in, []<class D>(const Context<D>& cx, const Inputs<D>& x) { return layer_norm(cx, x[0], x[1], x[2], 1e-3); },
+        expected);
+  }
+}
+
+// Whatever learns, and of a view of elements, as a router reads them.
+BOOST_AUTO_TEST_CASE_TEMPLATE(layer_norm_beside_what_is_frozen, B, Backends) {
+  for (int learns = 1; learns < 8; ++learns) {
+    const std::vector<Input> in{input({4, 9}, 11, learns & 1), input({5}, 12, learns & 2), input({5}, 13, learns & 4)};
+    auto expected = standardised(part(in[0].values, 9, 1, 2, 3, 5), 5, 1e-5);
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      expected[i] = expected[i] * in[1].values[i % 5] + in[2].values[i % 5];
+    check_op<B>(
+        in,
+        []<class D>(const Context<D>& cx, const Inputs<D>& x) {
+          return layer_norm(cx, cast<typename D::element>(cx, x[0]).slice(1, 2).columns(3, 5), x[1], x[2]);
+        },
+        expected);
+  }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(layer_norm_of_what_does_not_fit, B, Backends) {
+  const Context<B> cx{device<B>()};
+  const auto x = tensor<B>(cx.device, {2, 3}, std::vector<double>(6)), three = x.slice(0, 1);
+  BOOST_CHECK_EXCEPTION(layer_norm(cx, x, x, three), Error,
+                        says("layer_norm: weight [2, 3] and bias [1, 3] for rows of 3"));
+  BOOST_CHECK_EXCEPTION(layer_norm(cx, x, three, x), Error, says("for rows of 3"));
+  // rows of zeros are the bias
+  const auto bias = tensor<B>(cx.device, {3}, {1, 2, 3});
+  check_near(doubles(layer_norm(cx, x, bias, bias).host()), {1, 2, 3, 1, 2, 3}, 0, "layer_norm");
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(rows_of_length_one, B, Backends) {
+  for (const double eps : {1e-12, 100.0}) {  // a length below eps counts as eps
+    const std::vector<Input> in{input({3, 71}, 14)};
+    auto expected = part(in[0].values, 71, 0, 3, 2, 67);
+    for (std::size_t r = 0; r < 3; ++r) {
+      double square = 0;
+      for (std::size_t j = 0; j < 67; ++j) square += std::pow(expected[r * 67 + j], 2);
+      for (std::size_t j = 0; j < 67; ++j) expected[r * 67 + j] /= std::fmax(std::sqrt(square), eps);
+    }
+    check_op<B>(
+        in,
+        [eps]<class D>(const Context<D>& cx, const Inputs<D>& x) { return unit_rows(cx, x[0].columns(2, 67), eps); },
+        expected);
+  }
+  const Context<B> cx{device<B>()};
+  const auto zeros = tensor<B>(cx.device, {1, 3}, std::vector<double>(3));
+  check_near(doubles(unit_rows(cx, zeros).host()), std::vector<double>(3), 0, "unit_rows");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace anser::test

@@ -42,6 +42,18 @@ Tensor<B> relu(const Context<B>& cx, const Real<B>& x) {
   return map<typename B::element>(cx, x, function::Relu{});
 }
 
+/// x sigmoid(x), also called swish, as the next GEMM's input: adapters.
+template <Backend B>
+Tensor<B> silu(const Context<B>& cx, const Real<B>& x) {
+  return map<typename B::element>(cx, x, function::Silu{});
+}
+
+/// The exact gelu(x), with the error function, as the next GEMM's input: BERT.
+template <Backend B>
+Tensor<B> gelu(const Context<B>& cx, const Real<B>& x) {
+  return map<typename B::element>(cx, x, function::Gelu{});
+}
+
 /// gelu_new(gate) * x as the next GEMM's input: T5 v1.1.
 template <Backend B>
 Tensor<B> gated_gelu(const Context<B>& cx, const Real<B>& gate, const Real<B>& x) {

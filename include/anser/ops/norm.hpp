@@ -1,7 +1,7 @@
 #pragma once
 #include <cmath>
 
-#include "../tensor/context.hpp"
+#include "elementwise.hpp"
 
 namespace anser {
 namespace kernel {
@@ -149,6 +149,123 @@ struct StandardiseBackward {
   }
 };
 
+/// y = (x - mean) / sqrt(variance + eps) * weight + bias
+template <class X, class R>
+struct LayerNorm {
+  Matrix<const X> x;
+  const R* weight;
+  const R* bias;
+  Matrix<R> y;
+  int n;
+  R eps;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int r) const {
+    const X* u = x[r];
+    R* to = y[r];
+    const auto m = moments(team, u, n, eps);
+    ANSER_SIMD()
+    for (int j = team.rank(); j < n; j += team.size()) to[j] = (R(u[j]) - m.mean) * m.inverse * weight[j] + bias[j];
+  }
+};
+
+template <class X, class R>
+struct LayerNormBackward {
+  Matrix<const X> x;
+  const R* weight;
+  Matrix<const R> dy;
+  Matrix<R> dx;          // may be null
+  Matrix<R> statistics;  // [rows, 2], for the weight's gradient
+  int n;
+  R eps;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int r) const {
+    const X* u = x[r];
+    const R* up = dy[r];
+    const auto m = moments(team, u, n, eps);
+    R g = 0, dot = 0;
+    ANSER_SIMD(reduction(+ : g, dot))
+    for (int j = team.rank(); j < n; j += team.size()) {
+      g += up[j] * weight[j];
+      dot += up[j] * weight[j] * (R(u[j]) - m.mean);
+    }
+    g = team.sum(g) / R(n);
+    dot = team.sum(dot) * m.inverse * m.inverse / R(n);
+    if (dx) {
+      R* to = dx[r];
+      ANSER_SIMD()
+      for (int j = team.rank(); j < n; j += team.size())
+        to[j] += (up[j] * weight[j] - g - (R(u[j]) - m.mean) * dot) * m.inverse;
+    }
+    if (team.rank() == 0) {
+      statistics[r][0] = m.mean;
+      statistics[r][1] = m.inverse;
+    }
+  }
+};
+
+/// A row of the kernel is a column of x.
+template <class X, class R>
+struct LayerNormWeightBackward {
+  Matrix<const X> x;
+  Matrix<const R> dy, statistics;
+  R* dweight;
+  int rows;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int j) const {
+    R s = 0;
+    for (int r = team.rank(); r < rows; r += team.size())
+      s += dy[r][j] * (R(x[r][j]) - statistics[r][0]) * statistics[r][1];
+    s = team.sum(s);
+    if (team.rank() == 0) dweight[j] += s;
+  }
+};
+
+/// y = x / max(|x|, eps)
+template <class R>
+struct UnitRows {
+  Matrix<const R> x;
+  Matrix<R> y;
+  int n;
+  R eps;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int r) const {
+    const R* u = x[r];
+    R* to = y[r];
+    R s = 0;
+    ANSER_SIMD(reduction(+ : s))
+    for (int j = team.rank(); j < n; j += team.size()) s += u[j] * u[j];
+    const R length = std::sqrt(team.sum(s)), inverse = 1 / (length > eps ? length : eps);
+    ANSER_SIMD()
+    for (int j = team.rank(); j < n; j += team.size()) to[j] = u[j] * inverse;
+  }
+};
+
+template <class R>
+struct UnitRowsBackward {
+  Matrix<const R> x, y, dy;
+  Matrix<R> dx;
+  int n;
+  R eps;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int r) const {
+    const R* u = x[r];
+    const R* z = y[r];
+    const R* up = dy[r];
+    R* to = dx[r];
+    R s = 0, dot = 0;
+    ANSER_SIMD(reduction(+ : s, dot))
+    for (int j = team.rank(); j < n; j += team.size()) {
+      s += u[j] * u[j];
+      dot += up[j] * z[j];
+    }
+    const R length = std::sqrt(team.sum(s));
+    const bool whole = length > eps;  // below, y is x times a constant
+    const R along = team.sum(dot), inverse = 1 / (whole ? length : eps), by = whole ? along : R(0);
+    ANSER_SIMD()
+    for (int j = team.rank(); j < n; j += team.size()) to[j] += (up[j] - by * z[j]) * inverse;
+  }
+};
+
 }  // namespace kernel
 
 /// T5's norm: no mean, no bias. x [rows, n], weight [n] -> the next GEMM's input [rows, n].
@@ -192,6 +309,50 @@ Real<B> standardise(const Context<B>& cx, const Tensor<B, X>& x, double eps = 1e
   cx.remember(y, [x, y, eps, work] {
     run(y.device(), x.rows(), work,
         kernel::StandardiseBackward<X, R>{x.matrix(), y.matrix(), y.grad_matrix(), x.grad_matrix(), x.cols(), R(eps)});
+  });
+  return y;
+}
+
+/// LayerNorm (Ba et al. 2016): x [rows, n], weight and bias [n] -> [rows, n].
+template <Backend B, class X>
+Real<B> layer_norm(const Context<B>& cx, const Tensor<B, X>& x, const Real<B>& weight, const Real<B>& bias,
+                   double eps = 1e-5) {
+  using R = typename B::real;
+  check(int(weight.shape().size()) == x.cols() && int(bias.shape().size()) == x.cols(), "layer_norm: weight ",
+        weight.shape(), " and bias ", bias.shape(), " for rows of ", x.cols());
+  auto y = cx.result(x.shape(), x, weight, bias);
+  const std::size_t work = std::size_t(x.cols());
+  run(cx.device, x.rows(), work,
+      kernel::LayerNorm<X, R>{x.matrix(), weight.data(), bias.data(), y.matrix(), x.cols(), R(eps)});
+  cx.remember(y, [x, weight, bias, y, eps, work] {
+    B& device = y.device();
+    if (x.needs_grad() || weight.needs_grad()) {
+      Real<B> statistics(device, {x.rows(), 2});
+      const auto dx = x.needs_grad() ? x.grad_matrix() : Matrix<R>{};
+      run(device, x.rows(), work,
+          kernel::LayerNormBackward<X, R>{x.matrix(), weight.data(), y.grad_matrix(), dx, statistics.matrix(), x.cols(),
+                                          R(eps)});
+      if (weight.needs_grad())
+        run(device, x.cols(), std::size_t(x.rows()),
+            kernel::LayerNormWeightBackward<X, R>{x.matrix(), y.grad_matrix(), statistics.matrix(), weight.grad(),
+                                                  x.rows()});
+    }
+    if (bias.needs_grad())
+      run(device, x.cols(), std::size_t(x.rows()), kernel::SumColumns<R>{y.grad_matrix(), bias.grad(), x.rows()});
+  });
+  return y;
+}
+
+/// Each row divided by its Euclidean length, or by eps where that is more: x [rows, n] -> [rows, n].
+template <Backend B>
+Real<B> unit_rows(const Context<B>& cx, const Real<B>& x, double eps = 1e-12) {
+  using R = typename B::real;
+  auto y = cx.result(x.shape(), x);
+  const std::size_t work = std::size_t(x.cols());
+  run(cx.device, x.rows(), work, kernel::UnitRows<R>{x.matrix(), y.matrix(), x.cols(), R(eps)});
+  cx.remember(y, [x, y, eps, work] {
+    run(y.device(), x.rows(), work,
+        kernel::UnitRowsBackward<R>{x.matrix(), y.matrix(), y.grad_matrix(), x.grad_matrix(), x.cols(), R(eps)});
   });
   return y;
 }

@@ -1,0 +1,3 @@
+#include <anser/bert.hpp>
+// The bodies, once.
+#include <anser/bert-inl.hpp>
