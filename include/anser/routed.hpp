@@ -13,11 +13,22 @@ concept composable = requires(const typename M::template On<B>& m, const typenam
                               const Context<B>& cx, const Host<B>& host, const Tensor<B>& x, const Batch<B>& b) {
   m.forward(cx, host, x, r.route(cx, x, b));
 };
+/// Whether a router that reads tensors of one kind of expert meets a module of another.
+template <class RouterOn, class ModuleOn>
+consteval bool reads_other_experts() {
+  if constexpr (requires { RouterOn::reads == ModuleOn::kind; }) return RouterOn::reads != ModuleOn::kind;
+  return false;
+}
 template <class On>
 concept loads = requires(On& m, const Site& site, std::span<const Expert> experts) {
   m.load(site, experts);
 };
 }  // namespace detail
+
+/// Whether the two can be combined: the module has a forward for what the router says, and what the router reads.
+template <class Module, class R>
+concept Combines = detail::composable<Module, R, AnyBackend> &&
+    !detail::reads_other_experts<typename R::template On<AnyBackend>, typename Module::template On<AnyBackend>>();
 
 /// Where host, module and router meet. What the router returns decides whether outputs are mixed or parameters
 /// averaged.
@@ -26,6 +37,9 @@ class Routed final : public SiteExperts<B> {
   static_assert(explain_router<R>());
   static_assert(!Router<R> || detail::composable<Module, R, AnyBackend>,
                 "routed: this module cannot be combined the way this router asks (docs/routed.md#combinations)");
+  static_assert(!detail::reads_other_experts<typename R::template On<B>, typename Module::template On<B>>(),
+                "routed: this router reads tensors that experts of this module do not have "
+                "(docs/routed.md#combinations)");
   using ModuleOn = typename Module::template On<B>;
   using RouterOn = typename R::template On<B>;
 
@@ -48,6 +62,10 @@ class Routed final : public SiteExperts<B> {
     return module_.forward(cx, host, x, routing);
   }
 
+  bool changes_input() const override {
+    if constexpr (requires { module_.changes_input(); }) return module_.changes_input();
+    return false;
+  }
   Tensor<B> rows() const override {
     if constexpr (detail::scores_rows<RouterOn, B>) return router_.rows();
     return {};

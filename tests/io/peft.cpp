@@ -1,5 +1,6 @@
 #include <anser/io/peft.hpp>
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <cstring>
 
 #include "../real_data.hpp"
@@ -83,15 +84,40 @@ BOOST_AUTO_TEST_CASE(tensors_that_do_not_fit_the_configuration_are_refused) {
   CHECK_SAYS(anser::load_expert(folder.path("e")), q + ".lora_A.weight holds I64");
 }
 
-BOOST_AUTO_TEST_CASE(missing_and_pickled_files_say_what_to_do) {
+BOOST_AUTO_TEST_CASE(missing_files_say_what_to_do) {
   const Folder folder;
   CHECK_SAYS(anser::load_expert(folder.path("e")), folder.path("e"), "does not exist");
   folder.write("e/adapter_model.bin", "");
   CHECK_SAYS(anser::load_expert(folder.path("e")), "e/adapter_config.json is missing");
   folder.write("e/adapter_config.json", R"({"peft_type": "LORA"})");
-  CHECK_SAYS(anser::load_expert(folder.path("e")), "adapter_model.bin is a pickle", "torch.load", "save_file");
+  CHECK_SAYS(anser::load_expert(folder.path("e")), "adapter_model.bin is empty");
   std::filesystem::remove(folder.path("e/adapter_model.bin"));
-  CHECK_SAYS(anser::load_expert(folder.path("e")), "adapter_model.safetensors is missing");
+  CHECK_SAYS(anser::load_expert(folder.path("e")), "adapter_model.safetensors is missing, and so is");
+}
+
+// As older PEFT wrote it; adapter_model.safetensors counts where both are there.
+BOOST_AUTO_TEST_CASE(tensors_may_be_a_file_of_torch) {
+  const std::string golden = std::string(ANSER_TEST_GOLDEN_DIR) + "/torch/peft_lora";
+  BOOST_TEST_REQUIRE(std::filesystem::is_directory(golden),
+                     golden << " is missing; make it: tests/golden/make.py torch");
+  std::vector<std::string> warnings;
+  const anser::Expert e = anser::load_expert(golden, &warnings);
+  const anser::Safetensors same(golden + ".safetensors");
+  BOOST_TEST(warnings.empty());
+  BOOST_TEST(e.sites.size() == 2u);
+  BOOST_TEST(e.scale(e.sites[0], 2) == 2.0);
+  BOOST_TEST(e.tensors->names().size() == same.entries().size());
+  for (const std::string& name : e.tensors->names()) {
+    const auto expected = same.find(prefix + name);
+    BOOST_REQUIRE(expected.has_value());
+    const auto found = e.tensors->get(name, expected->shape);
+    BOOST_TEST((found.dtype == expected->dtype));
+    BOOST_TEST(std::memcmp(found.data, expected->data, expected->bytes()) == 0, name);
+  }
+  const Folder folder;
+  write_lora(folder);
+  folder.write("e/adapter_model.bin", "");
+  BOOST_TEST(anser::load_expert(folder.path("e")).sites.size() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(gates_activations_and_embeddings_come_along) {
@@ -134,14 +160,52 @@ BOOST_AUTO_TEST_CASE(ia3_and_adapters_are_read_too) {
   io_test::write_tensors(folder.path("i/adapter_model.safetensors"), {{prefix + k + ".ia3_l", {1, 4}}});
   CHECK_SAYS(anser::load_expert(folder.path("i")), k, "must have [out, 1]");
 
-  folder.write("a/adapter_config.json", R"({"peft_type": "ANSER_ADAPTER", "bottleneck": 2})");
-  io_test::write_tensors(folder.path("a/adapter_model.safetensors"),
-                         {{"encoder.block.0.layer.0.adapter.down.weight", {2, 6}},
-                          {"encoder.block.0.layer.0.adapter.up.weight", {6, 2}},
-                          {"norm.weight", {6}}});
+  const std::string here = "encoder.block.0.layer.0.adapter";
+  folder.write("a/adapter_config.json", R"({"peft_type": "ANSER_ADAPTER", "activation": "relu"})");
+  const std::string file = folder.path("a/adapter_model.safetensors");
+  io_test::write_tensors(file, {{here + ".down.weight", {2, 6}}, {here + ".up.weight", {6, 2}}});
   const anser::Expert a = anser::load_expert(folder.path("a"));
-  BOOST_TEST((a.sites == std::vector<std::string>{"encoder.block.0.layer.0.adapter"}));
-  BOOST_TEST(a.tensors->names().size() == 3u);
+  BOOST_TEST((a.sites == std::vector<std::string>{here}));
+  BOOST_TEST((a.activation == anser::Activation::relu));
+  anser::check_against(a, {{here, 6, 6}});
+  CHECK_SAYS(anser::check_against(a, {{here, 8, 8}}), here, "[2, 6]", "[8, 8]");
+  CHECK_SAYS(anser::check_against(a, {{k, 6, 6}}), "no sub-layer " + here);
+  io_test::write_tensors(file, {{here + ".down.weight", {2, 6}}, {here + ".up.weight", {6, 3}}});
+  CHECK_SAYS(anser::load_expert(folder.path("a")), here + ".down.weight", "[2, 6]", "[6, 3]");
+  io_test::write_tensors(file, {{here + ".down.weight", {2, 6}}});
+  CHECK_SAYS(anser::load_expert(folder.path("a")), here + ".up.weight is missing");
+  io_test::write_tensors(
+      file, {{here + ".down.weight", {2, 6}}, {here + ".up.weight", {6, 2}}, {here + ".norm.weight", {6}}});
+  CHECK_SAYS(anser::load_expert(folder.path("a")), "only one of norm.weight and norm.bias");
+  io_test::write_tensors(file, {{"norm.weight", {6}}});
+  CHECK_SAYS(anser::load_expert(folder.path("a")), "norm.weight is no down.weight");
+  folder.write("a/adapter_config.json", R"({"peft_type": "ANSER_ADAPTER", "activation": "swoosh"})");
+  CHECK_SAYS(anser::load_expert(folder.path("a")), "activation \"swoosh\" is not supported");
+}
+
+BOOST_AUTO_TEST_CASE(ia3_and_adapters_are_written_and_read_again) {
+  const Folder folder;
+  const std::string k = "encoder.block.0.layer.0.SelfAttention.k", wo = "encoder.block.0.layer.1.DenseReluDense.wo",
+                    here = "encoder.block.0.layer.0.adapter";
+  const std::vector<float> v{1, 2, 3, 4, 5, 6};
+  std::filesystem::create_directories(folder.path("i"));
+  std::filesystem::create_directories(folder.path("a"));
+  anser::Ia3Description i{anser::Targets::parse("k,wo"), {"wo"}, "t5"};
+  anser::write_expert(
+      folder.path("i"), i,
+      {{k + ".ia3_l", anser::stored_view(v.data(), {6, 1})}, {wo + ".ia3_l", anser::stored_view(v.data(), {1, 6})}});
+  const anser::Expert read = anser::load_expert(folder.path("i"));
+  BOOST_TEST(read.kind == "IA3");
+  BOOST_TEST((read.tensors->find(wo + ".ia3_l")->shape == anser::Shape{1, 6}));
+  CHECK_SAYS(anser::write_expert(folder.path("i"), i, {{"q.ia3_l", anser::stored_view(v.data(), {6, 1})}}),
+             "q.ia3_l belongs to no target");
+  anser::write_expert(folder.path("a"), anser::AdapterDescription{anser::Activation::gelu_new, "t5"},
+                      {{here + ".down.weight", anser::stored_view(v.data(), {2, 3})},
+                       {here + ".up.weight", anser::stored_view(v.data(), {3, 2})}});
+  BOOST_TEST((anser::load_expert(folder.path("a")).activation == anser::Activation::gelu_new));
+  CHECK_SAYS(anser::write_expert(folder.path("a"), anser::AdapterDescription{},
+                                 {{"other", anser::stored_view(v.data(), {6})}}),
+             "other is no part of an adapter");
 }
 
 BOOST_AUTO_TEST_CASE(an_expert_of_another_model_is_refused) {
@@ -225,6 +289,24 @@ BOOST_AUTO_TEST_CASE(real_checkpoints, *anser::test::with_real_data("adapters/t5
     anser::check_against(e, linears);
     for (const auto& tensor : e.tensors->names()) anser::check_finite(*e.tensors->find(tensor));
   }
+}
+
+BOOST_AUTO_TEST_CASE(embeddings_are_written_whole) {
+  const Folder folder;
+  const std::vector<float> rows{1, 2, 3, 4, 5, 6};
+  anser::write_embeddings(folder.path(), rows, 3, "minilm", "00ff");
+  const auto file = anser::Safetensors::open(folder.path("embeddings.safetensors"));
+  const auto stored = file->get("embeddings", {2, 3});
+  std::vector<float> again(6);
+  anser::convert(stored, again.data());
+  BOOST_TEST(again == rows, boost::test_tools::per_element());
+  BOOST_TEST(file->metadata().at("encoder") == "minilm");
+  BOOST_TEST(file->metadata().at("encoder_hash") == "00ff");
+  CHECK_SAYS(anser::write_embeddings(folder.path(), rows, 4, "", ""), "6 numbers are no embeddings of width 4");
+  CHECK_SAYS(anser::write_embeddings(folder.path(), {}, 4, "", ""), "0 numbers are no embeddings");
+  CHECK_SAYS(anser::write_embeddings(folder.path(), {1, NAN}, 2, "", ""), "embeddings.safetensors");
+  BOOST_TEST(anser::Safetensors::open(folder.path("embeddings.safetensors"))->get("embeddings", {2, 3}).shape.size() ==
+             6u);  // what was there stays
 }
 
 BOOST_AUTO_TEST_SUITE_END()

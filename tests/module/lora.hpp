@@ -25,14 +25,6 @@ inline const std::vector<LoraCase>& lora_cases() {
 }
 inline constexpr int lora_in = 5, lora_out = 3;
 
-/// f(cx, host, x) with the host W x that a linear would have made.
-template <class D, class F>
-Real<D> with_host(const Context<D>& cx, const Inputs<D>& in, const F& f) {
-  const auto x = cast<typename D::element>(cx, in[0]), w = cast<typename D::element>(cx, in[1]);
-  const Host<D> host(x, matmul_t(cx, x, w), [&](const Tensor<D>& u) { return matmul_t(cx, u, w); });
-  return f(host, x);
-}
-
 BOOST_AUTO_TEST_SUITE(lora_hpp)
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_site_is_the_host_and_the_weighted_deltas, B, Backends) {

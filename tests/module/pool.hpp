@@ -2,6 +2,8 @@
 // Experts in memory, for the tests of modules, routers and sites.
 #include <anser/nn/expert.hpp>
 #include <anser/nn/routing.hpp>
+#include <anser/nn/site_experts.hpp>
+#include <anser/ops/matmul.hpp>
 
 #include "../gradient.hpp"
 
@@ -54,6 +56,26 @@ inline std::vector<Expert> lora_pool(const std::vector<Site>& sites, const std::
   return pool;
 }
 
+/// A pool of experts of some kind: which tensors each has at a site, and their numbers. fill(tensors, site, e) adds
+/// them.
+template <class F>
+std::vector<Expert> pool_of(const std::string& kind, const std::vector<Site>& sites, std::size_t n, const F& fill) {
+  std::vector<Expert> pool;
+  for (std::size_t e = 0; e < n; ++e) {
+    Expert x;
+    x.name = "e" + std::to_string(e);
+    x.kind = kind;
+    x.origin = "pool/" + x.name;
+    const auto tensors = std::make_shared<MemorySource>(x.origin + "/adapter_model.safetensors");
+    for (const Site& s : sites)
+      if (fill(*tensors, s, e)) x.sites.push_back(s.name);
+    std::sort(x.sites.begin(), x.sites.end());
+    x.tensors = tensors;
+    pool.push_back(std::move(x));
+  }
+  return pool;
+}
+
 /// s B A x of expert e, for rows of x: what a weight of 1 adds.
 inline std::vector<double> lora_delta(const Site& s, int rank, std::size_t e, const std::vector<double>& x, int rows) {
   if (!rank) return std::vector<double>(std::size_t(rows * s.out));
@@ -78,6 +100,14 @@ inline std::vector<double> mixed(std::vector<double> y, const Site& s, const std
       }
   }
   return y;
+}
+
+/// f(cx, host, x) with the host W x that a linear would have made.
+template <class D, class F>
+Real<D> with_host(const Context<D>& cx, const Inputs<D>& in, const F& f) {
+  const auto x = cast<typename D::element>(cx, in[0]), w = cast<typename D::element>(cx, in[1]);
+  const Host<D> host(x, matmul_t(cx, x, w), [&](const Tensor<D>& u) { return matmul_t(cx, u, w); });
+  return f(host, x);
 }
 
 }  // namespace anser::test

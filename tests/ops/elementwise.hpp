@@ -26,6 +26,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(functions_of_one_number, B, Backends) {
   check_function(function::Scale{-2.5}, [](double v) { return -2.5 * v; });
   check_function(function::Sigmoid{}, [](double v) { return 1 / (1 + std::exp(-v)); });
   check_function(function::Relu{}, [](double v) { return v > 0 ? v : 0; });
+  check_function(function::Silu{}, [](double v) { return v / (1 + std::exp(-v)); });
+  check_function(function::Gelu{}, [](double v) { return 0.5 * v * (1 + std::erf(v / std::sqrt(2.0))); });
   check_function(function::GeluNew{}, [](double v) {
     return 0.5 * v * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (v + 0.044715 * std::pow(v, 3))));
   });
@@ -35,7 +37,9 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(extreme_numbers_stay_finite, B, Backends) {
   const Context<B> cx{device<B>()};
   const auto x = tensor<B>(cx.device, {1, 4}, {-1000, -80, 80, 1000});
   check_near(doubles(sigmoid(cx, x).host()), {0, std::exp(-80), 1, 1}, 1e-6, "sigmoid");
-  check_near(doubles(map<typename B::real>(cx, x, function::GeluNew{}).host()), {0, 0, 80, 1000}, 1e-6, "gelu");
+  check_near(doubles(map<typename B::real>(cx, x, function::GeluNew{}).host()), {0, 0, 80, 1000}, 1e-6, "gelu_new");
+  check_near(doubles(map<typename B::real>(cx, x, function::Gelu{}).host()), {0, 0, 80, 1000}, 1e-6, "gelu");
+  check_near(doubles(map<typename B::real>(cx, x, function::Silu{}).host()), {0, 0, 80, 1000}, 1e-6, "silu");
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(sums, B, Backends) {
@@ -85,6 +89,29 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(products, B, Backends) {
       each(in[2].values, [](double v) { return v * v; }));
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(biases, B, Backends) {
+  for (int learns = 1; learns < 4; ++learns) {
+    const std::vector<Input> in{input({5, 9}, 10, learns & 1), input({1, 4}, 11, learns & 2)};
+    auto expected = part(in[0].values, 9, 1, 3, 2, 4);
+    for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += in[1].values[i % 4];
+    check_op<B>(
+        in,
+        []<class D>(const Context<D>& cx, const Inputs<D>& x) {
+          return add_bias(cx, x[0].slice(1, 3).columns(2, 4), x[1]);
+        },
+        expected);
+  }
+  check_op<B>(  // a wide row and a long column
+      {input({70, 67}, 12), input({67}, 13)},
+      []<class D>(const Context<D>& cx, const Inputs<D>& x) { return add_bias(cx, x[0], x[1]); },
+      [] {
+        auto y = numbers(70 * 67, 12);
+        const auto b = numbers(67, 13);
+        for (std::size_t i = 0; i < y.size(); ++i) y[i] += b[i % 67];
+        return y;
+      }());
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(scales_and_totals, B, Backends) {
   const std::vector<Input> in{input({5, 3}, 9)};
   double total = 0;
@@ -118,6 +145,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(sizes_that_differ, B, Backends) {
   const auto a = tensor<B>(cx.device, {2, 3}, numbers(6, 1)), b = tensor<B>(cx.device, {3, 2}, numbers(6, 1));
   BOOST_CHECK_EXCEPTION(add(cx, a, b), Error, says("add: [2, 3] and [3, 2] differ"));
   BOOST_CHECK_EXCEPTION(multiply(cx, a, b), Error, says("multiply: [2, 3] and [3, 2] differ"));
+  BOOST_CHECK_EXCEPTION(add_bias(cx, a, b), Error, says("add_bias: bias [3, 2] for rows of 3"));
   BOOST_CHECK_EXCEPTION(sum(cx, a.columns(0, 2)), Error, says("sum: a view of columns"));
 }
 

@@ -54,6 +54,13 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(weights_of_nobody_are_zero, B, Backends) {
       expected);
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(rows_that_hear_somebody, B, Backends) {
+  const Context<B> cx{device<B>()};
+  const auto y = heard_rows(cx, indices(cx.device, {4, 2}, {0, 1, -1, -1, 1, -1, 0, 1}),
+                            tensor<B>(cx.device, {4, 2}, {0, 0.5, 1, 1, -1, 0, 0, 0}));
+  BOOST_TEST(doubles(y.host()) == (std::vector<double>{1, 0, 1, 0}), boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(many_against_a_stable_sort, B, Backends) {
   const int slots = 500, experts = 37;
   const Random random{5, 5};

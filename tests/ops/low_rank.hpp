@@ -116,6 +116,42 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(any_part_may_learn, B, Backends) {
   }
 }
 
+// A bottleneck: a bias [rank] after A, and a function between the products. Inputs: as above, then the biases.
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_bottleneck, B, Backends) {
+  const LowRankCase c{"bottleneck", 4, 5, 3, 2, {3, 2}, {0, 1, 1, 0, -1, 1, 0, 0}};
+  for (const auto f : {Activation::none, Activation::silu, Activation::gelu_new}) {
+    auto in = low_rank_inputs(c);
+    in.push_back(input({3}, 20));
+    in.push_back(input({2}, 21));
+    auto expected = in[0].values;
+    for (int r = 0; r < c.rows; ++r)
+      for (int s = 0; s < c.k; ++s) {
+        const auto slot = std::size_t(r * c.k + s);
+        if (c.expert[slot] < 0) continue;
+        const auto e = std::size_t(c.expert[slot]);
+        auto h = product_t(part(in[1].values, c.in, r, 1, 0, c.in), in[3 + 2 * e].values, 1, c.ranks[e], c.in);
+        for (std::size_t j = 0; j < h.size(); ++j)
+          h[j] = with_function(f, [v = h[j] + in[7 + e].values[j]](auto g) { return g(v); });
+        const auto y = product_t(h, in[4 + 2 * e].values, 1, c.out, c.ranks[e]);
+        for (int o = 0; o < c.out; ++o)
+          expected[std::size_t(r * c.out + o)] += in[2].values[slot] * low_rank_scale(e) * y[std::size_t(o)];
+      }
+    check_op<B>(
+        in,
+        [&]<class D>(const Context<D>& cx, const Inputs<D>& t) {
+          const auto experts = std::make_shared<LowRankExperts<D>>();
+          experts->activation = f;
+          for (std::size_t e = 0; e < 2; ++e) experts->add(t[3 + 2 * e], t[4 + 2 * e], low_rank_scale(e), t[7 + e]);
+          const auto expert = indices(cx.device, {c.rows, c.k}, c.expert);
+          const auto y = scale(cx, t[0], 1);
+          add_low_rank<D>(cx, y, cast<typename D::element>(cx, t[1]), experts, expert, t[2],
+                          group_by_expert(cx, expert, 2));
+          return y;
+        },
+        expected);
+  }
+}
+
 // What decode and a long input look like, for tuned forms: many rows of one expert, few of another, odd sizes.
 BOOST_AUTO_TEST_CASE_TEMPLATE(many_rows, B, Backends) {
   LowRankCase c{"many", 67, 45, 37, 2, {16, 5, 0, 8, 32}, {}};
@@ -182,6 +218,9 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(pieces_that_do_not_meet, B, Backends) {
   const auto experts = std::make_shared<LowRankExperts<B>>();
   BOOST_CHECK_EXCEPTION(experts->add(a, a, 1), Error, says("A and B do not meet"));
   BOOST_CHECK_EXCEPTION(experts->add(a, {}, 1), Error, says("A and B do not meet"));
+  BOOST_CHECK_EXCEPTION(
+      experts->add(a, tensor<B>(cx.device, {3, 2}, numbers(6, 2)), 1, tensor<B>(cx.device, {3}, numbers(3, 1))), Error,
+      says("A and its bias do not meet"));
   BOOST_TEST(experts->size() == 0);
   experts->add(a, tensor<B>(cx.device, {3, 2}, numbers(6, 2)), 2);
   BOOST_TEST(experts->size() == 1);

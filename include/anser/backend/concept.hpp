@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 
+#include "../core/activation.hpp"
 #include "../core/config.hpp"
 #include "../core/scalar.hpp"
 
@@ -64,6 +65,7 @@ struct LowRank {
   int rank = 0;
   T scale = 1;
   const T* panels = nullptr;  // B in the order in which the backend's own low_rank reads it, or null
+  const T* bias = nullptr;    // [rank], added to A x, or null
 };
 
 /// A frozen expert's A and B as a backend's low_rank likes them best.
@@ -74,7 +76,7 @@ struct PackedLowRank {
   const T* panels = nullptr;
 };
 
-/// y[row] += sum over the row's k slots of weight * scale_e * B_e A_e x[row], with e = expert[row * k + slot].
+/// y[row] += sum over the row's k slots of weight * scale_e * B_e f(A_e x[row] + bias_e), e = expert[row * k + slot].
 /// A backend may offer `low_rank(const GroupedLowRank<In, T>&)` for inference, which reads each used expert once, and
 /// `pack_low_rank(a, b, rank, in, out)` -> PackedLowRank<T>, for experts that it is going to read often.
 template <class In, class T>
@@ -82,10 +84,11 @@ struct GroupedLowRank {
   Matrix<const In> x;  // [rows, in]
   Matrix<T> y;         // [rows, out]
   int rows, in, out, k, experts;
-  const LowRank<T>* table;    // [experts]
-  const std::int32_t* order;  // [rows * k] slots row * k + s, sorted by expert, ascending within one
-  const std::int32_t* begin;  // [experts + 1] where each expert's slots begin in `order`
-  const T* weight;            // [rows * k]
+  const LowRank<T>* table;                   // [experts]
+  const std::int32_t* order;                 // [rows * k] slots row * k + s, sorted by expert, ascending within one
+  const std::int32_t* begin;                 // [experts + 1] where each expert's slots begin in `order`
+  const T* weight;                           // [rows * k]
+  Activation activation = Activation::none;  // f
 };
 
 /// One thread pretending to be a team: a CPU's whole "block".

@@ -29,7 +29,8 @@ T sum_lanes(simd::Vector<T> v) {
   return sum_lanes<T>(v, std::make_integer_sequence<int, simd::lanes<T>>{});
 }
 
-/// The experts of one site over the rows routed to them: first h = weight scale A x for every slot, then y += B h.
+/// The experts of one site over the rows routed to them: first h = weight scale f(A x + bias) for every slot, then
+/// y += B h.
 template <class In, class T>
 class RoutedLowRank {
  public:
@@ -133,8 +134,20 @@ class RoutedLowRank {
         T sums[dots][rows];
         multiply_dots<dots, rows>(a, x, sums);
         for (int j = 0; j < dots && r + j < expert.rank; ++j)
-          for (int i = 0; i < rows; ++i) h(at + i)[r + j] = factor[i] * sums[j][i];
+          for (int i = 0; i < rows; ++i) h(at + i)[r + j] = sums[j][i];
       }
+      with_function(g_.activation, [&](auto f) {
+        for (int i = 0; i < rows; ++i) {
+          T* hidden = h(at + i);
+          const T by = factor[i], *bias = expert.bias;
+          if (bias) {
+            ANSER_SIMD()
+            for (int r = 0; r < expert.rank; ++r) hidden[r] += bias[r];
+          }
+          ANSER_SIMD()
+          for (int r = 0; r < expert.rank; ++r) hidden[r] = by * f(hidden[r]);
+        }
+      });
     });
   }
 

@@ -9,6 +9,7 @@
 #include "output_file.hpp"
 #include "peft.hpp"
 #include "peft_config.hpp"
+#include "torch_file.hpp"
 
 namespace anser {
 
@@ -17,7 +18,7 @@ namespace detail {
 /// A file's tensors under other names.
 class RenamedSource : public Source {
  public:
-  RenamedSource(std::shared_ptr<const Safetensors> file, std::map<std::string, std::string, std::less<>> to_file)
+  RenamedSource(std::shared_ptr<const Source> file, std::map<std::string, std::string, std::less<>> to_file)
       : file_(std::move(file)), to_file_(std::move(to_file)) {}
   std::optional<Stored> find(std::string_view name) const override {
     const auto it = to_file_.find(name);
@@ -31,7 +32,7 @@ class RenamedSource : public Source {
   std::string origin() const override { return file_->origin(); }
 
  private:
-  std::shared_ptr<const Safetensors> file_;
+  std::shared_ptr<const Source> file_;
   std::map<std::string, std::string, std::less<>> to_file_;
 };
 
@@ -67,11 +68,10 @@ inline std::optional<std::pair<std::string, std::string>> split_ia3(std::string_
   return std::pair(std::string(name.substr(0, at)), std::string("ia3_l"));
 }
 
-/// What follows the site is up to the module.
 inline std::optional<std::pair<std::string, std::string>> split_adapter(std::string_view name) {
-  for (std::string_view part : {".down.", ".up."})
-    if (const std::size_t at = name.rfind(part); at != name.npos && at > 0)
-      return std::pair(std::string(name.substr(0, at)), std::string(name.substr(at + 1)));
+  for (std::string_view part : {".down.weight", ".down.bias", ".up.weight", ".norm.weight", ".norm.bias"})
+    if (name.size() > part.size() && name.ends_with(part))
+      return std::pair(std::string(name.substr(0, name.size() - part.size())), std::string(part.substr(1)));
   return {};
 }
 
@@ -99,6 +99,27 @@ inline void check_ia3(const Expert& e, const PeftConfig& config) {
   }
 }
 
+inline void check_adapter(const Expert& e) {
+  for (const std::string& site : e.sites) {
+    for (const char* part : {".down.weight", ".up.weight"})
+      check(e.tensors->find(site + part).has_value(), e.tensors->origin(), ": the tensor ", site, part,
+            " is missing; an adapter has down.weight and up.weight");
+    const Stored down = get_real(*e.tensors, site + ".down.weight", 2);
+    const Stored up = get_real(*e.tensors, site + ".up.weight", 2);
+    check(up.shape == Shape{down.shape[1], down.shape[0]}, down.origin, " has the shape ", down.shape,
+          " [bottleneck, width] and up.weight ", up.shape, "; it must be [width, bottleneck]");
+    const auto vector = [&](const char* part, int n) {
+      if (!e.tensors->find(site + part)) return false;
+      const Stored v = get_real(*e.tensors, site + part, 1);
+      check(v.shape[0] == n, v.origin, " has the shape ", v.shape, ", and it must be [", n, "]");
+      return true;
+    };
+    vector(".down.bias", down.shape[0]);
+    check(vector(".norm.weight", down.shape[1]) == vector(".norm.bias", down.shape[1]), e.tensors->origin(), ": ", site,
+          " has only one of norm.weight and norm.bias");
+  }
+}
+
 /// One vector per site, in a file of ours.
 inline std::shared_ptr<const Source> load_vectors(const Expert& e, const std::string& path,
                                                   std::vector<std::string>* warnings) {
@@ -108,9 +129,10 @@ inline std::shared_ptr<const Source> load_vectors(const Expert& e, const std::st
     const Stored v = get_real(*file, entry.name, 1);
     if (!std::binary_search(e.sites.begin(), e.sites.end(), entry.name)) {
       if (warnings) warnings->push_back(concat(v.origin, " has no effect: the expert does not act there"));
-    } else if (e.kind == "LORA") {
-      const Stored a = *e.tensors->find(entry.name + ".lora_A.weight");
-      check(v.shape[0] == a.shape[1], v.origin, " has the shape ", v.shape, ", and lora_A there has ", a.shape,
+    } else if (e.kind != "IA3") {
+      const std::string part = e.kind == "LORA" ? "lora_A.weight" : "down.weight";
+      const Stored a = *e.tensors->find(entry.name + '.' + part);
+      check(v.shape[0] == a.shape[1], v.origin, " has the shape ", v.shape, ", and ", part, " there has ", a.shape,
             "; they must have the same input");
     }
   }
@@ -132,19 +154,19 @@ inline std::string folder_name(const std::string& directory) {
 ANSER_INLINE Expert load_expert(const std::string& directory, std::vector<std::string>* warnings) {
   check_directory(directory, "an expert");
   const auto path = [&](const char* file) { return directory + '/' + file; };
-  const std::string config_path = path("adapter_config.json"), tensors_path = path("adapter_model.safetensors");
+  const std::string config_path = path("adapter_config.json");
   check(has_file(config_path), config_path, " is missing; an expert directory has it and adapter_model.safetensors");
   std::vector<std::string> odd;
   const auto config = std::make_shared<const PeftConfig>(read_peft_config(config_path, odd));
-  if (!has_file(tensors_path)) {
-    const std::string pickle = path("adapter_model.bin");
-    check(!has_file(pickle), pickle,
-          " is a pickle, which is not read; convert it: python3 -c \"import torch, safetensors.torch as s; "
-          "s.save_file({k: v.contiguous() for k, v in torch.load('",
-          pickle, "', map_location='cpu', weights_only=True).items()}, '", tensors_path, "')\"");
-    fail(tensors_path, " is missing; an expert directory has it and adapter_config.json");
+  std::string tensors_path = path("adapter_model.safetensors");
+  std::shared_ptr<const Source> file;
+  if (has_file(tensors_path)) {
+    file = Safetensors::open(tensors_path);
+  } else if (const std::string pickle = path("adapter_model.bin"); has_file(pickle)) {  // as older PEFT wrote
+    file = TorchFile::open(tensors_path = pickle);
+  } else {
+    fail(tensors_path, " is missing, and so is adapter_model.bin; an expert directory has it and adapter_config.json");
   }
-  const auto file = Safetensors::open(tensors_path);
 
   Expert e;
   e.name = detail::folder_name(directory);
@@ -152,26 +174,25 @@ ANSER_INLINE Expert load_expert(const std::string& directory, std::vector<std::s
   e.origin = directory;
   std::map<std::string, std::string, std::less<>> to_file;
   std::set<std::string> sites;
-  for (const auto& entry : file->entries()) {
-    std::string_view name = entry.name;
+  for (const std::string& in_file : file->names()) {
+    std::string_view name = in_file;
     constexpr std::string_view prefix = "base_model.model.";
     if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
     const auto split = e.kind == "LORA"  ? detail::split_lora(name)
                        : e.kind == "IA3" ? detail::split_ia3(name)
                                          : detail::split_adapter(name);
-    check(split || e.kind == "ANSER_ADAPTER", tensors_path, ": ", entry.name,
-          e.kind == "LORA" ? " is no lora_A.weight or lora_B.weight of a linear" : " is no ia3_l of a linear",
+    check(split.has_value(), tensors_path, ": ", in_file,
+          e.kind == "LORA"  ? " is no lora_A.weight or lora_B.weight of a linear"
+          : e.kind == "IA3" ? " is no ia3_l of a linear"
+                            : " is no down.weight, down.bias, up.weight, norm.weight or norm.bias of a sub-layer",
           ", and nothing else is supported");
-    std::string canonical(name);
-    if (split) {
-      const auto& [site, part] = *split;
-      if (sites.insert(site).second && e.kind != "ANSER_ADAPTER")
-        check(config->targets.match(site), tensors_path, ": ", entry.name,
-              " belongs to no module that adapter_config.json targets (", config->targets.written(), ")");
-      canonical = site + '.' + part;
-    }
-    const auto [it, fresh] = to_file.emplace(canonical, entry.name);
-    check(fresh, tensors_path, ": ", it->second, " and ", entry.name, " are the same tensor; keep one adapter");
+    const auto& [site, part] = *split;
+    if (sites.insert(site).second && e.kind != "ANSER_ADAPTER")
+      check(config->targets.match(site), tensors_path, ": ", in_file,
+            " belongs to no module that adapter_config.json targets (", config->targets.written(), ")");
+    const std::string canonical = site + '.' + part;
+    const auto [it, fresh] = to_file.emplace(canonical, in_file);
+    check(fresh, tensors_path, ": ", it->second, " and ", in_file, " are the same tensor; keep one adapter");
   }
   check(!sites.empty(), tensors_path, " holds no tensors of an adapter");
   e.sites.assign(sites.begin(), sites.end());
@@ -182,8 +203,8 @@ ANSER_INLINE Expert load_expert(const std::string& directory, std::vector<std::s
   } else if (e.kind == "IA3") {
     detail::check_ia3(e, *config);
   } else {
-    for (const std::string& name : e.tensors->names())
-      check(is_real(e.tensors->find(name)->dtype), tensors_path, ": ", name, " must hold real numbers");
+    detail::check_adapter(e);
+    e.activation = config->activation;
   }
   e.gates = detail::load_vectors(e, path("gate.safetensors"), &odd);
   e.activations = detail::load_vectors(e, path("activations.safetensors"), &odd);
@@ -194,11 +215,10 @@ ANSER_INLINE Expert load_expert(const std::string& directory, std::vector<std::s
 }
 
 ANSER_INLINE void check_against(const Expert& e, const std::map<std::string, LinearSizes, std::less<>>& linears) {
-  if (e.kind != "LORA" && e.kind != "IA3") return;
   for (const std::string& site : e.sites) {
     const auto it = linears.find(site);
-    check(it != linears.end(), e.tensors->origin(), ": the base model has no linear ", site,
-          "; was this expert trained for another model?");
+    check(it != linears.end(), e.tensors->origin(), ": the base model has no ",
+          e.kind == "ANSER_ADAPTER" ? "sub-layer " : "linear ", site, "; was this expert trained for another model?");
     const LinearSizes& host = it->second;
     const auto fits = [&](const Stored& t, int axis, int size) {
       check(t.shape[axis] == size, t.origin, " has the shape ", t.shape, ", and the base model's weight there has [",
@@ -207,6 +227,8 @@ ANSER_INLINE void check_against(const Expert& e, const std::map<std::string, Lin
     if (e.kind == "LORA") {
       fits(*e.tensors->find(site + ".lora_A.weight"), 1, host.in);
       fits(*e.tensors->find(site + ".lora_B.weight"), 0, host.out);
+    } else if (e.kind == "ANSER_ADAPTER") {
+      fits(*e.tensors->find(site + ".down.weight"), 1, host.in);
     } else {
       // [1, in] scales the input, [out, 1] the output; [1, 1] can only be a linear of one row or column.
       const Stored l = *e.tensors->find(site + ".ia3_l");
@@ -262,6 +284,17 @@ ANSER_INLINE void write_record(const std::string& directory, const ExpertRecord&
                                                   {"steps", r.steps}});
 }
 
+namespace detail {
+inline void write_adapter(const std::string& directory, const nlohmann::ordered_json& config,
+                          std::vector<NamedTensor> tensors) {
+  const std::string config_path = directory + "/adapter_config.json";
+  std::error_code ignored;
+  std::filesystem::remove(config_path, ignored);  // an older one would make a half-written directory look whole
+  write_safetensors(directory + "/adapter_model.safetensors", std::move(tensors), {{"format", "pt"}});
+  write_json(config_path, config);
+}
+}  // namespace detail
+
 ANSER_INLINE void write_expert(const std::string& directory, const LoraDescription& d,
                                std::vector<NamedTensor> tensors) {
   using Object = nlohmann::ordered_json;
@@ -305,16 +338,53 @@ ANSER_INLINE void write_expert(const std::string& directory, const LoraDescripti
     config["layers_pattern"] = Object::array();
     for (const Pattern& name : d.targets.layers_pattern) config["layers_pattern"].push_back(name.text());
   }
-  const std::string config_path = directory + "/adapter_config.json";
-  std::error_code ignored;
-  std::filesystem::remove(config_path, ignored);  // an older one would make a half-written directory look whole
-  write_safetensors(directory + "/adapter_model.safetensors", std::move(tensors), {{"format", "pt"}});
-  detail::write_json(config_path, config);
+  detail::write_adapter(directory, config, std::move(tensors));
+}
+
+ANSER_INLINE void write_expert(const std::string& directory, const Ia3Description& d,
+                               std::vector<NamedTensor> tensors) {
+  for (auto& [name, t] : tensors) {
+    const auto split = detail::split_ia3(name);
+    check(split.has_value(), directory, ": ", name, " is no <site>.ia3_l");
+    check(d.targets.match(split->first), directory, ": ", name, " belongs to no target (", d.targets.written(), ")");
+    name = "base_model.model." + name;
+  }
+  nlohmann::ordered_json config = {{"peft_type", "IA3"},
+                                   {"task_type", "SEQ_2_SEQ_LM"},
+                                   {"base_model_name_or_path", d.base_model},
+                                   {"target_modules", detail::written_targets(d.targets.endings, d.targets.pattern)},
+                                   {"feedforward_modules", d.feedforward},
+                                   {"fan_in_fan_out", false},
+                                   {"inference_mode", true},
+                                   {"init_ia3_weights", true},
+                                   {"modules_to_save", nullptr}};
+  detail::write_adapter(directory, config, std::move(tensors));
+}
+
+ANSER_INLINE void write_expert(const std::string& directory, const AdapterDescription& d,
+                               std::vector<NamedTensor> tensors) {
+  for (const auto& [name, t] : tensors)
+    check(detail::split_adapter(name).has_value(), directory, ": ", name, " is no part of an adapter");
+  const nlohmann::ordered_json config = {{"peft_type", "ANSER_ADAPTER"},
+                                         {"base_model_name_or_path", d.base_model},
+                                         {"activation", std::string(activation_names[std::size_t(d.activation)])}};
+  detail::write_adapter(directory, config, std::move(tensors));
 }
 
 ANSER_INLINE void write_gates(const std::string& directory, std::vector<NamedTensor> gates,
                               const std::map<std::string, std::string>& metadata) {
   write_safetensors(directory + "/gate.safetensors", std::move(gates), metadata);
+}
+
+ANSER_INLINE void write_embeddings(const std::string& directory, const std::vector<float>& rows, int width,
+                                   const std::string& encoder, const std::string& encoder_hash) {
+  const std::string path = directory + "/embeddings.safetensors";
+  check(width > 0 && !rows.empty() && rows.size() % std::size_t(width) == 0, path, ": ", rows.size(),
+        " numbers are no embeddings of width ", width);
+  Stored all = stored_view(rows.data(), {int(rows.size() / std::size_t(width)), width});
+  all.origin = concat("the embeddings for ", path);
+  check_finite(all);
+  write_safetensors(path, {{"embeddings", all}}, {{"encoder", encoder}, {"encoder_hash", encoder_hash}});
 }
 
 }  // namespace anser

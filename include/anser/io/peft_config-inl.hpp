@@ -178,8 +178,12 @@ ANSER_INLINE PeftConfig read_peft_config(const std::string& path, std::vector<st
   PeftConfig c;
   c.kind = json.text("peft_type");
   c.base_model = json.text("base_model_name_or_path", "");
-  if (c.kind == "ANSER_ADAPTER") {  // its other fields are its module's
-    c.targets = detail::read_targets(json, "target_modules", {});
+  if (c.kind == "ANSER_ADAPTER") {
+    const std::string name = json.text("activation", "silu");
+    const auto known = std::find(std::begin(activation_names), std::end(activation_names), name);
+    check(known != std::end(activation_names), path, ": activation ", quote(name),
+          " is not supported; none, relu, silu and gelu_new are");
+    c.activation = Activation(known - std::begin(activation_names));
     return c;
   }
   check(c.kind == "LORA" || c.kind == "IA3", path, ": peft_type ", quote(c.kind),

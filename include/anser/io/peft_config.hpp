@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "../core/activation.hpp"
 #include "../core/config.hpp"
 #include "../nn/targets.hpp"
 
@@ -34,6 +35,8 @@ struct PeftConfig {
   std::string base_model;  // a name or a path; may be empty
   Targets targets;
   Targets feedforward;  // IA3: those targets whose input is scaled, not their output
+
+  Activation activation = Activation::none;  // an adapter's
 
   int rank = 8;  // of LoRA, as are the next
   double alpha = 8;

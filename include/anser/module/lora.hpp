@@ -8,10 +8,10 @@
 
 #include "../core/random.hpp"
 #include "../nn/expert.hpp"
-#include "../ops/average.hpp"
 #include "../ops/group.hpp"
 #include "../ops/low_rank.hpp"
 #include "../ops/matmul.hpp"
+#include "../ops/merge.hpp"
 #include "../ops/repeat.hpp"
 #include "concept.hpp"
 
@@ -27,17 +27,18 @@ struct Lora {
 
 template <Backend B>
 struct Lora::On {
-  Lora options;
+  static constexpr std::string_view kind = "LORA";
+
   B* device;
   std::vector<std::string> names;  // of all experts of the pool
   std::shared_ptr<LowRankExperts<B>> experts = std::make_shared<LowRankExperts<B>>();
 
-  On(B& device_, Lora o, const Site&) : options(o), device(&device_) {}
+  On(B& device_, Lora, const Site&) : device(&device_) {}
 
   /// The experts of a pool, as views of their files. Throws Error where A and B do not fit the site.
   void load(const Site& site, std::span<const Expert> pool) {
     for (const Expert& e : pool) {
-      check(e.kind == "LORA", e.origin, ": a ", e.kind, " expert; the module here is LoRA");
+      check(e.kind == kind, e.origin, ": a ", e.kind, " expert; the module here is LoRA");
       names.push_back(e.name);
       const auto a = e.tensors->find(site.name + ".lora_A.weight"), b = e.tensors->find(site.name + ".lora_B.weight");
       if (!a && !b) {
@@ -93,45 +94,11 @@ struct Lora::On {
   Real<B> forward(const Context<B>& cx, const Host<B>& host, const Tensor<B>& x, const ParameterRouting<B>& r) const {
     const auto y = host(x);
     if (!r.expert) return y;
-    const auto& second = r.second_expert ? r.second_expert : r.expert;
-    const auto& second_weight = r.second_weight ? r.second_weight : r.weight;
-    auto merged = std::static_pointer_cast<const Merged>(*r.merged);
-    if (!merged || cx.tape) {
-      merged = std::make_shared<const Merged>(merge(cx, r.expert, r.weight, second, second_weight));
-      if (!cx.tape) *r.merged = merged;
-    }
-    const auto h = matmul_t_each(cx, cast<typename B::real>(cx, x), merged->a, merged->rank);
-    return add(cx, y, matmul_t_each(cx, h, merged->b, y.cols()), merged->scale);
-  }
-
- private:
-  struct Merged {
-    Real<B> a, b;  // [examples, rank * in], [examples, out * rank]
-    int rank;
-    double scale;
-  };
-  Merged merge(const Context<B>& cx, const Index<B>& expert, const Real<B>& weight, const Index<B>& second,
-               const Real<B>& second_weight) const {
-    std::vector<Real<B>> a, b;
-    int first = -1;
-    for (int e = 0; e < experts->size(); ++e) {
-      if (experts->a(e) && first < 0) first = e;
-      a.push_back(experts->a(e));
-      b.push_back(experts->b(e));
-    }
-    check(first >= 0, "lora: no expert to average");
-    for (int e = 0; e < experts->size(); ++e) {  // whoever is absent is never chosen, and read by nobody
-      if (!a[std::size_t(e)]) {
-        a[std::size_t(e)] = experts->a(first);
-        b[std::size_t(e)] = experts->b(first);
-        continue;
-      }
-      check(experts->a(e).rows() == experts->a(first).rows() && experts->scale(e) == experts->scale(first),
-            "lora: ", names[std::size_t(first)], " and ", names[std::size_t(e)],
-            " differ in rank or scale, so their parameters cannot be averaged; choose a router that mixes outputs");
-    }
-    return {average(cx, a, expert, weight), average(cx, b, second, second_weight), experts->a(first).rows(),
-            experts->scale(first)};
+    const auto merged = r.template once<MergedLowRank<B>>(cx, [&] {
+      return merge_low_rank(cx, *experts, names, r.expert, r.weight, r.second_expert ? r.second_expert : r.expert,
+                            r.second_weight ? r.second_weight : r.weight);
+    });
+    return add(cx, y, apply_merged(cx, cast<typename B::real>(cx, x), *merged), merged->scale);
   }
 };
 

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "../core/activation.hpp"
 #include "../tensor/stored.hpp"
 
 namespace anser {
@@ -21,6 +22,7 @@ struct Expert {
   std::shared_ptr<const Source> activations;                     // likewise
   std::optional<Stored> embeddings;                              // [n, width]
   std::function<double(std::string_view site, int rank)> scale;  // LoRA's: alpha / r, or alpha / sqrt(r)
+  Activation activation = Activation::none;                      // an adapter's
   std::vector<std::string> sites;                                // sorted: the module paths that this expert changes
 
   bool has(std::string_view site) const { return std::binary_search(sites.begin(), sites.end(), site); }

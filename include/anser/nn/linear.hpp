@@ -51,7 +51,7 @@ class LinearGroup {
     }
     score_columns_.assign(members_.size(), 0);
     for (std::size_t i = 0; i < members_.size(); ++i) {
-      if (!members_[i].experts) continue;
+      if (!members_[i].experts || members_[i].experts->changes_input()) continue;
       if (auto r = members_[i].experts->rows()) {
         check(r.cols() == in_, members_[i].name, ": the router's rows are ", r.cols(), " wide and the site reads ",
               in_);
@@ -68,6 +68,9 @@ class LinearGroup {
 
   /// One output per member: x [rows, in] -> [rows, out_i], columns of one tensor.
   std::vector<Real<B>> forward(const Context<B>& cx, const Tensor<B>& x, const Batch<B>& batch) const {
+    if (members_.size() == 1 && members_[0].experts && members_[0].experts->changes_input())
+      return {members_[0].experts->forward(cx, Host<B>(x, {}, [&](const Tensor<B>& u) { return product(cx, u); }), x,
+                                           {}, batch)};
     int columns = 0, outs = 0;
     bool scored = false;
     for (const auto& m : members_) outs += m.linear.weight.rows();
@@ -109,6 +112,16 @@ class LinearGroup {
   }
 
  private:
+  /// The one member's product, for an input of its experts' making.
+  Real<B> product(const Context<B>& cx, const Tensor<B>& x) const {
+    const int out = members_[0].linear.weight.rows();
+    if (!packed_) return matmul_t(cx, x, members_[0].linear.weight);
+    Real<B> y(cx.device, {x.rows(), out});
+    cx.device.gemm(*packed_, x.matrix(), x.rows(), y.matrix());
+    remember(cx, x, y);
+    return y;
+  }
+
   /// The packed product's gradient goes to x alone: what is packed is frozen.
   void remember(const Context<B>& cx, const Tensor<B>& x, const Real<B>& y) const {
     if (!cx.tape) return;

@@ -50,6 +50,16 @@ struct ParameterRouting {
 
   /// What a module made of this decision for inference: a plan is merged once per input, however many tokens follow.
   std::shared_ptr<std::shared_ptr<const void>> merged = std::make_shared<std::shared_ptr<const void>>();
+
+  /// What make() returns, an M; without a tape it is asked once.
+  template <class M, class F>
+  std::shared_ptr<const M> once(const Context<B>& cx, F&& make) const {
+    auto m = std::static_pointer_cast<const M>(*merged);
+    if (m && !cx.tape) return m;
+    m = std::make_shared<const M>(make());
+    if (!cx.tape) *merged = m;
+    return m;
+  }
 };
 
 template <class R, class B>
@@ -82,13 +92,14 @@ struct Losses {
 template <Backend B>
 struct Batch {
   int examples = 1;
-  int tokens = 0;         // rows per example
-  Index<B> mask;          // [examples, tokens], 0: padding; undefined: none
-  Index<B> input_ids;     // [examples, source tokens]
-  Index<B> encoder_mask;  // [examples, source tokens]
-  Real<B> encoded;        // [examples * source tokens, d_model], once the encoder has run
-  std::vector<int> task;  // per example, where known
-  Real<B> embedding;      // [examples, width], where a sentence encoder made one
+  int tokens = 0;           // rows per example
+  Index<B> mask;            // [examples, tokens], 0: padding; undefined: none
+  Index<B> input_ids;       // [examples, source tokens]
+  Index<B> encoder_mask;    // [examples, source tokens]
+  Real<B> encoded;          // [examples * source tokens, d_model], once the encoder has run
+  std::vector<int> task;    // per example, where known
+  std::vector<int> expert;  // per example, where it was decided outside (router Given); -1: nobody
+  Real<B> embedding;        // [examples, width], where a sentence encoder made one
   bool training = false;
   float dropout = 0;           // the model's rate while it trains
   bool checkpointing = false;  // blocks keep their inputs alone, and run once more for the gradient

@@ -15,7 +15,8 @@ class Host {
   using Compute = std::function<Real<B>(const Tensor<B>&)>;
   Host(Tensor<B> input, Real<B> ready, Compute compute)
       : input_(std::move(input)), ready_(std::move(ready)), compute_(std::move(compute)) {}
-  /// The host's output for x; what the site's own GEMM has made already where x is the site's input, all of it.
+  /// The host's output for x; what the site's own GEMM has made already, if it has, where x is the site's input, all of
+  /// it.
   Real<B> operator()(const Tensor<B>& x) const {
     const bool same = ready_ && x.data() == input_.data() && x.shape() == input_.shape() && x.same_storage(input_);
     return same ? ready_ : compute_(x);
@@ -40,6 +41,8 @@ class SiteExperts {
                           const Batch<B>&) const = 0;
   /// Rows [candidates, in] to be stacked under the host's weight at inference; undefined: none.
   virtual Tensor<B> rows() const { return {}; }
+  /// Whether the host is asked for another input than the site's: what is computed for that one would be in vain.
+  virtual bool changes_input() const { return false; }
   /// What this site decides once per input, after the encoder; null: nothing.
   virtual std::shared_ptr<const void> plan(const Context<B>&, const Batch<B>&) const { return nullptr; }
   virtual void visit(const Leaf&) = 0;

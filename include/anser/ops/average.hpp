@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "elementwise.hpp"
+#include "table.hpp"
 
 namespace anser {
 namespace kernel {
@@ -88,17 +89,11 @@ Real<B> average(const Context<B>& cx, const std::vector<Real<B>>& parameters, co
   }
   const int examples = weight.rows(), k = weight.cols(), n = int(parameters[0].shape().size());
   B& device = cx.device;
-  const auto table_of = [](B& on, const auto& pointers) {
-    using P = std::remove_cvref_t<decltype(pointers[0])>;
-    Index<B> t(on, Shape{int(pointers.size() * sizeof(P) / sizeof(std::int32_t))});
-    on.upload(t.data(), pointers.data(), pointers.size() * sizeof(P));
-    return t;
-  };
   std::vector<const R*> values;
   for (const auto& p : parameters) values.push_back(p.data());
-  const auto table = table_of(device, values);
+  const auto table = upload_table(device, values);
   Real<B> y(device, {examples, n}, cx.tape && learns);
-  const auto* read = reinterpret_cast<const R* const*>(table.data());
+  const auto* read = entries<const R*>(table);
   run(device, examples, std::size_t(n) * std::size_t(k),
       kernel::Average<R>{read, expert.data(), weight.data(), y.matrix(), k, n});
   cx.remember(y, [=] {
@@ -108,10 +103,10 @@ Real<B> average(const Context<B>& cx, const std::vector<Real<B>>& parameters, co
           kernel::AverageGradientWeight<R>{read, expert.data(), y.grad_matrix(), weight.grad(), k, n});
     std::vector<R*> into;
     for (const auto& p : parameters) into.push_back(p.needs_grad() ? p.grad() : nullptr);
-    const auto gradients = table_of(on, into);
+    const auto gradients = upload_table(on, into);
     run(on, int(parameters.size()), std::size_t(n) * std::size_t(examples),
-        kernel::AverageGradient<R>{reinterpret_cast<R* const*>(gradients.data()), expert.data(), weight.data(),
-                                   y.grad_matrix(), examples * k, k, n});
+        kernel::AverageGradient<R>{entries<R*>(gradients), expert.data(), weight.data(), y.grad_matrix(), examples * k,
+                                   k, n});
     (void)table;  // alive until here
   });
   return y;

@@ -1,7 +1,7 @@
 #pragma once
 #include <concepts>
 
-#include "../core/simd.hpp"
+#include "../core/activation.hpp"
 #include "../tensor/context.hpp"
 
 namespace anser {
@@ -101,6 +101,35 @@ struct Sum {
   }
 };
 
+/// y = x + bias
+template <class T>
+struct AddBias {
+  Matrix<const T> x;
+  const T* bias;
+  Matrix<T> y;
+  int n;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int r) const {
+    ANSER_SIMD()
+    for (int j = team.rank(); j < n; j += team.size()) y[r][j] = x[r][j] + bias[j];
+  }
+};
+
+/// y[j] += the sum of column j; a row of the kernel is a column of x.
+template <class T>
+struct SumColumns {
+  Matrix<const T> x;
+  T* y;
+  int rows;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int j) const {
+    T s = 0;
+    for (int r = team.rank(); r < rows; r += team.size()) s += x[r][j];
+    s = team.sum(s);
+    if (team.rank() == 0) y[j] += s;
+  }
+};
+
 /// x += *s everywhere
 template <class T>
 struct Spread {
@@ -114,64 +143,6 @@ struct Spread {
 };
 
 }  // namespace kernel
-
-/// Functions of one number, with their slopes.
-namespace function {
-struct Identity {
-  template <class T>
-  ANSER_HD T operator()(T x) const {
-    return x;
-  }
-  template <class T>
-  ANSER_HD T slope(T) const {
-    return 1;
-  }
-};
-struct Scale {
-  double s;
-  template <class T>
-  ANSER_HD T operator()(T x) const {
-    return T(s) * x;
-  }
-  template <class T>
-  ANSER_HD T slope(T) const {
-    return T(s);
-  }
-};
-struct Sigmoid {
-  template <class T>
-  ANSER_HD T operator()(T x) const {
-    return simd::sigmoid(x);
-  }
-  template <class T>
-  ANSER_HD T slope(T x) const {
-    const T y = (*this)(x);
-    return y * (1 - y);
-  }
-};
-struct Relu {
-  template <class T>
-  ANSER_HD T operator()(T x) const {
-    return x > 0 ? x : T(0);
-  }
-  template <class T>
-  ANSER_HD T slope(T x) const {
-    return x > 0 ? T(1) : T(0);
-  }
-};
-/// The tanh form of GELU that T5 v1.1 uses: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
-struct GeluNew {
-  template <class T>
-  ANSER_HD T operator()(T x) const {
-    return x / 2 * (1 + simd::tanh(T(0.7978845608028654) * (x + T(0.044715) * x * x * x)));
-  }
-  template <class T>
-  ANSER_HD T slope(T x) const {
-    const T c = T(0.7978845608028654), t = simd::tanh(c * (x + T(0.044715) * x * x * x));
-    return (1 + t) / 2 + x / 2 * (1 - t * t) * c * (1 + T(0.134145) * x * x);
-  }
-};
-}  // namespace function
 
 /// f of every number; the result is of type Y.
 template <class Y, Backend B, class X, class F>
@@ -226,6 +197,24 @@ Real<B> add(const Context<B>& cx, const Real<B>& a, const Real<B>& b, double s =
     };
     push(a, 1);
     push(b, s);
+  });
+  return y;
+}
+
+/// x [rows, n] + bias [n], the same for every row.
+template <Backend B>
+Real<B> add_bias(const Context<B>& cx, const Real<B>& x, const Real<B>& bias) {
+  using R = typename B::real;
+  check(int(bias.shape().size()) == x.cols(), "add_bias: bias ", bias.shape(), " for rows of ", x.cols());
+  const std::size_t work = std::size_t(x.cols());
+  auto y = cx.result(x.shape(), x, bias);
+  run(cx.device, x.rows(), work, kernel::AddBias<R>{x.matrix(), bias.data(), y.matrix(), x.cols()});
+  cx.remember(y, [x, bias, y, work] {
+    if (x.needs_grad())
+      run(y.device(), y.rows(), work,
+          kernel::Add<R>{x.grad_matrix(), y.grad_matrix(), x.grad_matrix(), y.cols(), R(1)});
+    if (bias.needs_grad())
+      run(y.device(), y.cols(), std::size_t(y.rows()), kernel::SumColumns<R>{y.grad_matrix(), bias.grad(), y.rows()});
   });
   return y;
 }

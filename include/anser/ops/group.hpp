@@ -57,6 +57,23 @@ struct HeardWeights {
   }
 };
 
+/// y[r] = 1 where a decision hears somebody, else 0.
+template <class R>
+struct HeardRows {
+  const std::int32_t* expert;
+  const R* weight;
+  R* y;
+  int k;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int r) const {
+    R heard = 0;
+    for (std::ptrdiff_t s = std::ptrdiff_t(r) * k + team.rank(); s < std::ptrdiff_t(r + 1) * k; s += team.size())
+      if (expert[s] >= 0 && weight[s] != R(0)) heard = 1;
+    heard = team.max(heard);
+    if (team.rank() == 0) y[r] = heard;
+  }
+};
+
 }  // namespace kernel
 
 /// Slots (row * k + s) sorted by expert: those of expert e are order[begin[e] .. begin[e + 1]).
@@ -93,6 +110,18 @@ Real<B> heard_weights(const Context<B>& cx, const Index<B>& expert, const Real<B
     run(y.device(), weight.rows(), std::size_t(k),
         kernel::HeardWeights<R>{expert.data(), y.grad(), weight.grad(), k, true});
   });
+  return y;
+}
+
+/// 1 for each decision that hears somebody with a weight that is not 0, else 0: [rows, 1].
+template <Backend B>
+Real<B> heard_rows(const Context<B>& cx, const Index<B>& expert, const Real<B>& weight) {
+  using R = typename B::real;
+  check(expert.shape().size() == weight.shape().size() && weight.contiguous(), "routing: experts ", expert.shape(),
+        " and weights ", weight.shape());
+  Real<B> y(cx.device, {weight.rows(), 1});
+  run(cx.device, weight.rows(), std::size_t(weight.cols()),
+      kernel::HeardRows<R>{expert.data(), weight.data(), y.data(), weight.cols()});
   return y;
 }
 

@@ -3,18 +3,20 @@
 #include <vector>
 
 #include "group.hpp"
+#include "table.hpp"
 
 namespace anser {
 namespace kernel {
 
-/// h[slot] = A_e x[row]; a row is a slot.
+/// z[slot] = A_e x[row] + bias_e and h = f(z), which may be one; a row is a slot.
 template <class X, class R>
 struct LowRankDown {
   const LowRank<R>* table;
   const std::int32_t* expert;
   Matrix<const X> x;
-  Matrix<R> h;
+  Matrix<R> z, h;
   int in, k;
+  Activation activation;
   template <class Team>
   ANSER_HD void operator()(Team team, int slot) const {
     if (expert[slot] < 0) return;
@@ -26,7 +28,11 @@ struct LowRankDown {
       ANSER_SIMD(reduction(+ : s))
       for (int i = team.rank(); i < in; i += team.size()) s += a[i] * R(u[i]);
       s = team.sum(s);
-      if (team.rank() == 0) h[slot][j] = s;
+      if (team.rank() == 0) {
+        if (e.bias) s += e.bias[j];
+        z[slot][j] = s;
+        h[slot][j] = with_function(activation, [=](auto f) { return f(s); });
+      }
     }
   }
 };
@@ -59,15 +65,16 @@ struct LowRankUp {
   }
 };
 
-/// g[slot] = B_eᵀ dy[row] and dweight = scale h . g; a row is a slot.
+/// dweight = scale h . B_eᵀ dy[row] and g[slot] = B_eᵀ dy f'(z); a row is a slot.
 template <class R>
 struct LowRankUpBackward {
   const LowRank<R>* table;
   const std::int32_t* expert;
-  Matrix<const R> dy, h;
+  Matrix<const R> dy, z, h;
   Matrix<R> g;
   R* dweight;  // may be null
   int out, k;
+  Activation activation;
   template <class Team>
   ANSER_HD void operator()(Team team, int slot) const {
     if (expert[slot] < 0) return;
@@ -79,7 +86,7 @@ struct LowRankUpBackward {
       for (int o = team.rank(); o < out; o += team.size()) s += e.b[std::ptrdiff_t(o) * e.rank + j] * d[o];
       s = team.sum(s);
       dot += s * h[slot][j];
-      if (team.rank() == 0) g[slot][j] = s;
+      if (team.rank() == 0) g[slot][j] = s * slope(slot, j);
     }
     if (dweight && team.rank() == 0) dweight[slot] += e.scale * dot;
   }
@@ -95,8 +102,16 @@ struct LowRankUpBackward {
       ANSER_SIMD()
       for (int j = 0; j < e.rank; ++j) sum[j] += b[j] * by;
     }
-    for (int j = 0; j < e.rank; ++j) dot += sum[j] * h[slot][j];
+    for (int j = 0; j < e.rank; ++j) {
+      dot += sum[j] * h[slot][j];
+      sum[j] *= slope(slot, j);
+    }
     if (dweight) dweight[slot] += e.scale * dot;
+  }
+
+ private:
+  ANSER_HD R slope(int slot, int j) const {
+    return with_function(activation, [v = z[slot][j]](auto f) { return f.slope(v); });
   }
 };
 
@@ -144,6 +159,7 @@ template <class R>
 struct LowRankGradient {
   R* a = nullptr;
   R* b = nullptr;
+  R* bias = nullptr;
 };
 
 /// dA_e += sum over its slots of weight scale g ⊗ x; a row is (expert, j).
@@ -167,6 +183,27 @@ struct LowRankGradientA {
       const X* u = x[slot / k];
       ANSER_SIMD()
       for (int i = team.rank(); i < in; i += team.size()) gradient[e].a[std::ptrdiff_t(j) * in + i] += factor * R(u[i]);
+    }
+  }
+};
+
+/// dbias_e += sum over its slots of weight scale g; a row is an expert.
+template <class R>
+struct LowRankGradientBias {
+  const LowRank<R>* table;
+  const LowRankGradient<R>* gradient;
+  const std::int32_t* order;
+  const std::int32_t* begin;
+  const R* weight;
+  Matrix<const R> g;
+  template <class Team>
+  ANSER_HD void operator()(Team team, int e) const {
+    R* to = gradient[e].bias;
+    if (!to) return;
+    for (int at = begin[e]; at < begin[e + 1]; ++at) {
+      const int slot = order[at];
+      const R factor = weight[slot] * table[e].scale;
+      for (int j = team.rank(); j < table[e].rank; j += team.size()) to[j] += factor * g[slot][j];
     }
   }
 };
@@ -197,18 +234,22 @@ struct LowRankGradientB {
 
 }  // namespace kernel
 
-/// The low-rank experts of one site: each its own A [rank, in], B [out, rank] and scale, or rank 0 where it has none.
+/// The low-rank experts of one site: each its own A [rank, in], B [out, rank] and scale, or rank 0 where it has none;
+/// bottlenecks have a bias [rank] after A and an activation besides.
 /// Views of their files until used: on the host an expert is read when the first row is routed to it.
 template <Backend B>
 class LowRankExperts {
  public:
   using R = typename B::real;
+  Activation activation = Activation::none;  // between A and B
 
-  /// Undefined tensors: no expert here.
-  void add(Real<B> a, Real<B> b, double scale) {
+  /// Undefined tensors: no expert here, or no bias.
+  void add(Real<B> a, Real<B> b, double scale, Real<B> bias = {}) {
     check(!a == !b && (!a || a.rows() == b.cols()), "low-rank expert: A and B do not meet");
+    check(!bias || (a && int(bias.shape().size()) == a.rows()), "low-rank expert: A and its bias do not meet");
     a_.push_back(std::move(a));
     b_.push_back(std::move(b));
+    bias_.push_back(std::move(bias));
     scale_.push_back(scale);
     if (a_.back() && a_.back().rows() > max_rank_) max_rank_ = a_.back().rows();
     device_table_ = {};
@@ -219,10 +260,12 @@ class LowRankExperts {
   const Real<B>& b(int e) const { return b_[std::size_t(e)]; }
   Real<B>& a(int e) { return a_[std::size_t(e)]; }
   Real<B>& b(int e) { return b_[std::size_t(e)]; }
+  const Real<B>& bias(int e) const { return bias_[std::size_t(e)]; }
+  Real<B>& bias(int e) { return bias_[std::size_t(e)]; }
   double scale(int e) const { return scale_[std::size_t(e)]; }
   bool learns() const {
     for (std::size_t e = 0; e < a_.size(); ++e)
-      if (a_[e] && (a_[e].needs_grad() || b_[e].needs_grad())) return true;
+      if (a_[e] && (a_[e].needs_grad() || b_[e].needs_grad() || (bias_[e] && bias_[e].needs_grad()))) return true;
     return false;
   }
 
@@ -231,7 +274,7 @@ class LowRankExperts {
     if (host_table_.size() != a_.size()) {
       host_table_.assign(a_.size(), {});
       for (std::size_t e = 0; e < a_.size(); ++e)
-        host_table_[e] = {nullptr, nullptr, a_[e] ? a_[e].rows() : 0, R(scale_[e])};
+        host_table_[e] = {nullptr, nullptr, a_[e] ? a_[e].rows() : 0, R(scale_[e]), nullptr, nullptr};
     }
     if constexpr (B::on_host) {
       for (std::size_t e = 0; e < a_.size(); ++e)
@@ -241,11 +284,13 @@ class LowRankExperts {
       bool moved = !device_table_;  // a tensor bound anew lies elsewhere
       for (std::size_t e = 0; e < a_.size(); ++e) {
         if (!a_[e]) continue;
-        moved = moved || host_table_[e].a != a_[e].data() || host_table_[e].b != b_[e].data();
+        const auto before = host_table_[e];
         point(e);
+        const auto& now = host_table_[e];
+        moved = moved || now.a != before.a || now.b != before.b || now.bias != before.bias;
       }
-      if (moved) device_table_ = upload(device, host_table_);
-      return reinterpret_cast<const LowRank<R>*>(device_table_.data());
+      if (moved) device_table_ = upload_table(device, host_table_);
+      return entries<LowRank<R>>(device_table_);
     }
   }
 
@@ -259,13 +304,14 @@ class LowRankExperts {
         if (begin[e + 1] == begin[e] || !a_[e]) continue;
         const auto &a = a_[e], &b = b_[e];
         const auto from_a = a.stored(), from_b = b.stored();  // null: numbers that may change at any time
+        const R* bias = bias_[e] ? bias_[e].data() : nullptr;
         Packed& p = packed_[e];
         if (!from_a || !from_b) {
           p = {};
-          packed_table_[e] = {a.data(), b.data(), a.rows(), R(scale_[e])};
+          packed_table_[e] = {a.data(), b.data(), a.rows(), R(scale_[e]), nullptr, bias};
         } else if (p.from_a != from_a || p.from_b != from_b) {
           p = {device.pack_low_rank(a.data(), b.data(), a.rows(), a.cols(), b.rows()), from_a, from_b};
-          packed_table_[e] = {p.made.a, nullptr, a.rows(), R(scale_[e]), p.made.panels};
+          packed_table_[e] = {p.made.a, nullptr, a.rows(), R(scale_[e]), p.made.panels, bias};
           a.evict();
           b.evict();
         }
@@ -279,28 +325,23 @@ class LowRankExperts {
   /// Where gradients go. The tensor keeps the memory of a device's copy.
   Index<B> gradients(B& device) const {
     std::vector<kernel::LowRankGradient<R>> g(a_.size());
-    for (std::size_t e = 0; e < a_.size(); ++e)
-      if (a_[e]) g[e] = {a_[e].needs_grad() ? a_[e].grad() : nullptr, b_[e].needs_grad() ? b_[e].grad() : nullptr};
-    return upload(device, g);
+    const auto into = [](const Real<B>& t) { return t && t.needs_grad() ? t.grad() : nullptr; };
+    for (std::size_t e = 0; e < a_.size(); ++e) g[e] = {into(a_[e]), into(b_[e]), into(bias_[e])};
+    return upload_table(device, g);
   }
 
  private:
   void point(std::size_t e) const {
     host_table_[e].a = a_[e].data();
     host_table_[e].b = b_[e].data();
-  }
-  template <class T>
-  static Index<B> upload(B& device, const std::vector<T>& v) {
-    Index<B> t(device, {int(v.size() * sizeof(T) / sizeof(std::int32_t))});
-    device.upload(t.data(), v.data(), v.size() * sizeof(T));
-    return t;
+    host_table_[e].bias = bias_[e] ? bias_[e].data() : nullptr;
   }
 
   struct Packed {
     PackedLowRank<R> made;
     std::shared_ptr<const Stored> from_a, from_b;
   };
-  std::vector<Real<B>> a_, b_;
+  std::vector<Real<B>> a_, b_, bias_;
   std::vector<double> scale_;
   int max_rank_ = 0;
   mutable std::vector<LowRank<R>> host_table_;
@@ -309,8 +350,8 @@ class LowRankExperts {
   mutable std::vector<LowRank<R>> packed_table_;
 };
 
-/// y += sum over the k slots of each row of weight * scale_e * B_e A_e x, in place: y [rows, out], x [rows, in],
-/// expert and weight [rows, k], groups of the same decision. Gradients to x, weight, the experts' A and B; y's own
+/// y += sum over the k slots of each row of weight * scale_e * B_e f(A_e x + bias_e), in place: y [rows, out], x [rows,
+/// in], expert and weight [rows, k], groups of the same decision. Gradients to x, weight, the experts' tensors; y's own
 /// gradient passes through.
 template <Backend B, class X>
 void add_low_rank(const Context<B>& cx, const Real<B>& y, const Tensor<B, X>& x,
@@ -325,14 +366,17 @@ void add_low_rank(const Context<B>& cx, const Real<B>& y, const Tensor<B, X>& x,
     if (!learns) {
       cx.device.low_rank(GroupedLowRank<X, R>{x.matrix(), y.matrix(), rows, in, out, k, experts->size(),
                                               experts->packed_table(cx.device, groups.begin.data()),
-                                              groups.order.data(), groups.begin.data(), weight.data()});
+                                              groups.order.data(), groups.begin.data(), weight.data(),
+                                              experts->activation});
       return;
     }
   }
   const LowRank<R>* table = experts->table(cx.device, groups.begin.data());
+  const auto f = experts->activation;
   Real<B> h(cx.device, {slots, experts->max_rank()});
+  const Real<B> z = f == Activation::none || !learns ? h : Real<B>(cx.device, h.shape());
   run(cx.device, slots, std::size_t(in) * std::size_t(h.cols()),
-      kernel::LowRankDown<X, R>{table, expert.data(), x.matrix(), h.matrix(), in, k});
+      kernel::LowRankDown<X, R>{table, expert.data(), x.matrix(), z.matrix(), h.matrix(), in, k, f});
   run(cx.device, rows, std::size_t(out) * std::size_t(h.cols()),
       kernel::LowRankUp<R>{table, expert.data(), weight.data(), h.matrix(), y.matrix(), out, k});
   if (!learns) return;
@@ -343,18 +387,20 @@ void add_low_rank(const Context<B>& cx, const Real<B>& y, const Tensor<B, X>& x,
     Real<B> g(device, h.shape());
     const auto dy = y.grad_matrix();
     run(device, slots, std::size_t(out) * std::size_t(h.cols()),
-        kernel::LowRankUpBackward<R>{now, expert.data(), dy, h.matrix(), g.matrix(),
-                                     weight.needs_grad() ? weight.grad() : nullptr, out, k});
+        kernel::LowRankUpBackward<R>{now, expert.data(), dy, z.matrix(), h.matrix(), g.matrix(),
+                                     weight.needs_grad() ? weight.grad() : nullptr, out, k, f});
     if (x.needs_grad())
       run(device, rows, std::size_t(in) * std::size_t(h.cols()),
           kernel::LowRankDownBackward<R>{now, expert.data(), weight.data(), g.matrix(), x.grad_matrix(), in, k});
     if (!experts->learns()) return;
     const auto gradients = experts->gradients(device);
-    const auto* into = reinterpret_cast<const kernel::LowRankGradient<R>*>(gradients.data());
+    const auto* into = entries<kernel::LowRankGradient<R>>(gradients);
     const std::size_t share = std::size_t(slots) * std::size_t(in) / std::size_t(experts->size());
     run(device, experts->size() * h.cols(), share,
         kernel::LowRankGradientA<X, R>{now, into, groups.order.data(), groups.begin.data(), weight.data(), g.matrix(),
                                        x.matrix(), in, k, h.cols()});
+    run(device, experts->size(), share,
+        kernel::LowRankGradientBias<R>{now, into, groups.order.data(), groups.begin.data(), weight.data(), g.matrix()});
     run(device, experts->size() * out, share,
         kernel::LowRankGradientB<R>{now, into, groups.order.data(), groups.begin.data(), weight.data(), h.matrix(), dy,
                                     out, k});

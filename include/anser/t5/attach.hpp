@@ -12,7 +12,7 @@ namespace anser {
 template <Backend B, class Module, class R>
 void attach(T5Model<B>& model, std::span<const Expert> experts, Module module = {}, R router = {}) {
   model.unpack();
-  model.each_site([&](Site& site, std::unique_ptr<SiteExperts<B>>& place) {
+  model.each_place([&](Site& site, std::unique_ptr<SiteExperts<B>>& place) {
     place.reset();
     site.experts = int(experts.size());
     for (const Expert& e : experts)
@@ -28,7 +28,7 @@ void attach(T5Model<B>& model, std::span<const Expert> experts, Module module = 
 template <Backend B>
 auto experts_of(T5Model<B>& model) {
   return [&model](const auto& leaf) {
-    model.each_site([&](const Site& site, const std::unique_ptr<SiteExperts<B>>& place) {
+    model.each_place([&](const Site& site, const std::unique_ptr<SiteExperts<B>>& place) {
       if (!place) return;
       place->visit([&](const std::string& name, Real<B>& tensor) { leaf(site.name + '.' + name, tensor); });
     });

@@ -1,10 +1,16 @@
 #pragma once
+#include "../module/adapter.hpp"
+#include "../module/ia3.hpp"
 #include "../module/lora.hpp"
+#include "../router/given.hpp"
+#include "../router/mean_input.hpp"
 #include "../router/none.hpp"
 #include "../router/phatgoose.hpp"
 #include "../router/sigmoid_gate.hpp"
 #include "../router/smear.hpp"
+#include "../router/spectr.hpp"
 #include "../router/uniform.hpp"
+#include "../router/weights.hpp"
 #include "attach.hpp"
 #include "generate.hpp"
 #include "initialise.hpp"
@@ -25,9 +31,18 @@
 #define ANSER_ROUTED_INSTANCE(prefix, B, Module, Router) \
   prefix template void attach<B, Module, Router>(T5Model<B>&, std::span<const Expert>, Module, Router);
 
-#define ANSER_ROUTED_INSTANCES(prefix, B)             \
-  ANSER_ROUTED_INSTANCE(prefix, B, Lora, None)        \
-  ANSER_ROUTED_INSTANCE(prefix, B, Lora, PhatGoose)   \
-  ANSER_ROUTED_INSTANCE(prefix, B, Lora, SigmoidGate) \
-  ANSER_ROUTED_INSTANCE(prefix, B, Lora, Smear)       \
-  ANSER_ROUTED_INSTANCE(prefix, B, Lora, Uniform)
+#define ANSER_MODULE_INSTANCES(prefix, B, Module)       \
+  ANSER_ROUTED_INSTANCE(prefix, B, Module, Given)       \
+  ANSER_ROUTED_INSTANCE(prefix, B, Module, MeanInput)   \
+  ANSER_ROUTED_INSTANCE(prefix, B, Module, None)        \
+  ANSER_ROUTED_INSTANCE(prefix, B, Module, PhatGoose)   \
+  ANSER_ROUTED_INSTANCE(prefix, B, Module, SigmoidGate) \
+  ANSER_ROUTED_INSTANCE(prefix, B, Module, Smear)       \
+  ANSER_ROUTED_INSTANCE(prefix, B, Module, Uniform)     \
+  ANSER_ROUTED_INSTANCE(prefix, B, Module, Weights)
+
+#define ANSER_ROUTED_INSTANCES(prefix, B)        \
+  ANSER_MODULE_INSTANCES(prefix, B, Lora)        \
+  ANSER_ROUTED_INSTANCE(prefix, B, Lora, SpectR) \
+  ANSER_MODULE_INSTANCES(prefix, B, Ia3)         \
+  ANSER_MODULE_INSTANCES(prefix, B, Adapter)

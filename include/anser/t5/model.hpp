@@ -5,32 +5,10 @@
 #include <vector>
 
 #include "../nn/embedding.hpp"
+#include "../nn/tokens.hpp"
 #include "stack.hpp"
 
 namespace anser {
-
-/// Token ids on the host: examples x tokens, padded; mask 0 where padding stands.
-struct Tokens {
-  int examples = 0, tokens = 0;
-  std::vector<std::int32_t> ids, mask;
-
-  /// Rows of unequal length, padded at the end. An empty mask means nothing is padded.
-  static Tokens pad(const std::vector<std::vector<std::int32_t>>& rows, std::int32_t padding) {
-    Tokens t{int(rows.size()), 0, {}, {}};
-    bool ragged = false;
-    for (const auto& r : rows) {
-      ragged = ragged || r.size() != rows[0].size();
-      t.tokens = std::max(t.tokens, int(r.size()));
-    }
-    t.ids.assign(std::size_t(t.examples) * std::size_t(t.tokens), padding);
-    if (ragged) t.mask.assign(t.ids.size(), 0);
-    for (std::size_t b = 0; b < rows.size(); ++b) {
-      std::copy(rows[b].begin(), rows[b].end(), t.ids.begin() + std::ptrdiff_t(b) * t.tokens);
-      if (ragged) std::fill_n(t.mask.begin() + std::ptrdiff_t(b) * t.tokens, rows[b].size(), 1);
-    }
-    return t;
-  }
-};
 
 /// An input read once: the encoder's output and, per decoder layer, its keys and values. What decoding adds joins it.
 template <Backend B>
@@ -79,6 +57,22 @@ class T5Model {
     });
   }
 
+  /// The same for every sub-layer's output, where adapters stand: encoder.block.0.layer.0.adapter. Numbered after the
+  /// linears.
+  template <class F>
+  void each_sublayer(F&& f) {
+    auto site = sublayers_.begin();
+    for (TransformerStack<B>* stack : {&encoder_, &decoder_})
+      for (auto& block : stack->blocks())
+        for (int n = 0; n < block.sublayers(); ++n) f(*site++, block.adapter(n));
+  }
+  /// All of them.
+  template <class F>
+  void each_place(F&& f) {
+    each_site(f);
+    each_sublayer(f);
+  }
+
   /// Read an input. Throws Error for ids outside the vocabulary and for examples without a token.
   Session<B> encode(const Context<B>& cx, const Tokens& input, Batch<B> batch = {},
                     std::vector<Real<B>>* hidden = nullptr) const;
@@ -111,6 +105,7 @@ class T5Model {
   Embedding<B> shared_;
   TransformerStack<B> encoder_, decoder_;
   LinearGroup<B> head_;
+  std::vector<Site> sublayers_;
 };
 
 template <Backend B>
@@ -128,6 +123,15 @@ T5Model<B>::T5Model(B& device, const T5Config& c)
       m.site = {SiteKind::linear,       path + '.' + m.name,    index++, stack,    rows,
                 m.linear.weight.cols(), m.linear.weight.rows(), 0,       c.d_model};
   });
+  for (const Stack stack : {Stack::encoder, Stack::decoder}) {
+    const auto& blocks = (stack == Stack::encoder ? encoder_ : decoder_).blocks();
+    for (std::size_t i = 0; i < blocks.size(); ++i)
+      for (int n = 0; n < blocks[i].sublayers(); ++n)
+        sublayers_.push_back(
+            {SiteKind::sublayer,
+             concat(stack == Stack::encoder ? "encoder" : "decoder", ".block.", i, ".layer.", n, ".adapter"), index++,
+             stack, stack, c.d_model, c.d_model, 0, c.d_model});
+  }
 }
 
 template <Backend B>
@@ -178,7 +182,7 @@ Session<B> T5Model<B>::encode(const Context<B>& cx, const Tokens& input, Batch<B
   s.states = encoder_.forward(cx, shared_.forward(cx, batch.input_ids), batch, nullptr, nullptr, false, hidden);
   s.source = std::move(batch);
   s.source.encoded = cast<typename B::real>(cx, s.states);
-  const_cast<T5Model*>(this)->each_site([&](const Site& site, const std::unique_ptr<SiteExperts<B>>& experts) {
+  const_cast<T5Model*>(this)->each_place([&](const Site& site, const std::unique_ptr<SiteExperts<B>>& experts) {
     s.plans.resize(std::size_t(site.index) + 1);
     if (experts && site.stack == Stack::decoder) s.plans.back() = experts->plan(cx, s.source);
   });

@@ -1,0 +1,3 @@
+#include "../ops/host.hpp"
+//
+#include "ia3.hpp"
