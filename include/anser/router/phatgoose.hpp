@@ -11,8 +11,11 @@ namespace anser {
 
 /// Post-hoc token gating (Muqeeth et al. 2024, section 3): ln(u) . ln(v_e) / sqrt(d), softmax over the site's experts,
 /// the k largest kept and divided by (their sum + 1e-6). Per token and per site.
+/// Average activation, its baseline, is the same rule with an expert's mean input for its gate.
 struct PhatGoose {
+  enum class Rows { gates, activations };  // of gate.safetensors, or of activations.safetensors
   int top_k = 2;
+  Rows rows = Rows::gates;
   template <Backend B>
   struct On;
 };
@@ -33,11 +36,13 @@ struct PhatGoose::On {
 
   /// Finds the gates. Throws Error naming the experts that have none, and a gate that is misshapen or not finite.
   void prepare(const Site& site, std::span<const Expert> experts) {
+    const bool gated = options.rows == Rows::gates;
     std::vector<std::int32_t> who;
     std::string missing;
     for (std::size_t e = 0; e < experts.size(); ++e) {
       if (!experts[e].has(site.name)) continue;
-      auto gate = experts[e].gates ? experts[e].gates->find(site.name) : std::nullopt;
+      const auto& source = gated ? experts[e].gates : experts[e].activations;
+      auto gate = source ? source->find(site.name) : std::nullopt;
       if (!gate) {
         missing += (missing.empty() ? "" : ", ") + experts[e].name;
         continue;
@@ -46,8 +51,11 @@ struct PhatGoose::On {
       gates.push_back(*std::move(gate));
       who.push_back(std::int32_t(e));
     }
-    check(missing.empty(), "the router phatgoose needs a gate for ", site.name, "; these experts have none: ", missing,
-          "; add their gate.safetensors, or choose another router");
+    check(missing.empty(), "the router ",
+          gated ? "phatgoose needs a gate" : "average-activation needs a mean activation", " for ", site.name,
+          "; these experts have none: ", missing, "; ",
+          gated ? "train their gates (anser train gate)" : "collect them (anser pool activations)",
+          ", or choose another router");
     if (who.empty()) return;
     candidate = Index<B>(*device, {int(who.size())}, who);
     std::vector<R> sums;

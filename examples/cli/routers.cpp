@@ -1,0 +1,62 @@
+#include "routers.hpp"
+
+#include <anser/io/json.hpp>
+#include <charconv>
+
+namespace anser::cli {
+namespace {
+
+/// An object's entries, in the file's order.
+Json read_object(const std::string& path, const char* form) {
+  const Json json = read_json(path);
+  check(json.kind() == Json::Kind::object, path, ": it must be an object such as ", form);
+  return json;
+}
+
+}  // namespace
+
+std::string setting(const RouterOptions& o, const std::string& key) {
+  std::string value;
+  for (const auto& word : o.settings)
+    if (word.starts_with(key + '=')) value = word.substr(key.size() + 1);
+  return value;
+}
+double setting(const RouterOptions& o, const std::string& key, double otherwise) {
+  const std::string text = setting(o, key);
+  if (text.empty()) return otherwise;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), otherwise);
+  check(problem == std::errc() && end == text.data() + text.size() && otherwise >= 1e-9 && otherwise < 1e9,
+        "--router-option ", key, '=', text, ": it must be a number above 0");
+  return otherwise;
+}
+
+RouterOptions resolve(RouterOptions o) {
+  const auto needs = [&](const char* router, const std::string& value, const char* option) {
+    check(o.name != router || !value.empty(), "the router ", router, " needs ", option);
+    check(o.name == router || value.empty(), option, " is a setting of the router ", router, ", and not of ", o.name);
+  };
+  needs("single", o.expert, "--expert");
+  needs("weights", o.weights, "--weights");
+  needs("oracle", o.tasks, "--tasks-to-experts");
+  const std::string known = o.name == "arrow" || o.name == "spectr" ? "temperature"
+                            : o.name == "retrieval"                 ? "encoder"
+                                                                    : "";
+  for (const auto& word : o.settings)
+    check(!known.empty() && word.starts_with(known + '='), "--router-option ", word, ": the router ", o.name,
+          known.empty() ? " has no such settings" : " has the one setting " + known);
+  check(
+      o.name != "retrieval" || !setting(o, "encoder").empty(),
+      "the router retrieval needs --router-option encoder=DIR, the sentence encoder that embedded the experts' texts");
+  if (!o.weights.empty()) {
+    const Json file = read_object(o.weights, "{\"expert\": 0.5}");
+    for (const auto& name : file.keys()) o.mix.emplace_back(name, file.real(name));
+    check(!o.mix.empty(), o.weights, ": no weights");
+  }
+  if (!o.tasks.empty()) {
+    const Json file = read_object(o.tasks, "{\"task\": \"expert\"}");
+    for (const auto& task : file.keys()) o.expert_of_task[task] = file.text(task);
+  }
+  return o;
+}
+
+}  // namespace anser::cli
