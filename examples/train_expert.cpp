@@ -43,7 +43,7 @@ void train(const std::string& model_directory, const std::string& data, const st
   const long long step = training.take_best();
   write_record(output, {"mine", model_directory, files->hash(), data, step});
   write_expert(output, {.rank = lora.rank, .alpha = lora.alpha, .targets = targets, .base_model = model_directory},
-               lora_tensors(training.parameters(), "mine"));
+               expert_tensors(training.parameters(), "mine"));
 }
 
 }  // namespace

@@ -58,8 +58,9 @@ void show(Engine& engine, const Tokenizer& tokenizer, const std::string& prompt)
   const Tokens input = Tokens::pad({ids}, c.pad);
   Generation generation;
   generation.max_new_tokens = 12;
-  const auto answer = engine.generate(input, generation)[0].tokens;
-  const auto routing = engine.forward(input, shift_right(Tokens::pad({answer}, c.pad), c.start, c.pad), true).routing;
+  const auto answer = engine.generate(input, generation, {})[0].tokens;
+  const auto routing =
+      engine.forward(input, shift_right(Tokens::pad({answer}, c.pad), c.start, c.pad), true, {}).routing;
   print(fmt::format("\n\"{}\"\n  writes: {}\n", prompt, tokenizer.decode(answer, true, c.vocabulary)));
   std::vector<const Decision*> columns;
   std::vector<std::string> head = {"  token"};
@@ -112,9 +113,9 @@ void run(const Options& o) {
 
 }  // namespace
 
-void add_demo(CLI::App& program) {
+void add_demo(Command& program) {
   auto o = std::make_shared<Options>();
-  CLI::App& c = *program.add_subcommand(
+  Command& c = program.add_subcommand(
       "demo",
       "Shows routing without any files of yours: trains a small vocabulary on sentences of its own, writes "
       "a small T5 with random weights and eight LoRA experts with gates, routes a few sentences through "
@@ -125,7 +126,7 @@ void add_demo(CLI::App& program) {
       ->check([](const std::string& name) { return name.empty() ? "a folder needs a name" : ""; })
       ->type_name("DIR");
   c.add_option("--seed", o->seed, "Of the random weights")
-      ->transform(Between(std::uint64_t(0), ~std::uint64_t(0)))
+      ->check(Between(std::uint64_t(0), ~std::uint64_t(0)))
       ->type_name("N")
       ->capture_default_str();
   add_threads_option(c, o->threads);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine.hpp"
+#include "experts.hpp"
 
 namespace anser::cli {
 
@@ -15,10 +16,9 @@ class EngineOn final : public Engine {
     const auto surplus = model_.load(*files_);
     if (!o.pool.empty()) {
       pool_ = load_pool(o.pool, {o.skip_broken, files_->hash()});
-      check(pool_.kind == "LORA", o.pool, ": the experts are ", pool_.kind,
-            "; this version runs LORA: name a pool of LoRA experts");
+      choose(pool_, o.router);
       check_against(pool_, linears(model_));
-      attach_by_name(o.router);
+      attach_by_name(resolve(o.router));
       load_router(model_, pool_);
     }
     if (!surplus.empty())
@@ -31,20 +31,27 @@ class EngineOn final : public Engine {
   const T5Config& config() const override { return model_.config(); }
   const Pool& pool() const override { return pool_; }
 
-  std::vector<Generated> generate(const Tokens& input, const Generation& o) override {
-    auto session = model_.encode({*device_}, input);
+  std::vector<Generated> generate(const Tokens& input, const Generation& o, std::vector<int> expert) override {
+    Batch<B> batch;
+    batch.expert = std::move(expert);
+    auto session = model_.encode({*device_}, input, batch);
     return anser::generate(model_, session, o);
   }
 
   std::vector<std::vector<double>> score(const Tokens& input,
-                                         const std::vector<std::vector<std::vector<std::int32_t>>>& choices) override {
-    return score_choices(model_, Context<B>{*device_}, input, choices);
+                                         const std::vector<std::vector<std::vector<std::int32_t>>>& choices,
+                                         std::vector<int> expert) override {
+    Batch<B> batch;
+    batch.expert = std::move(expert);
+    return score_choices(model_, Context<B>{*device_}, input, choices, batch);
   }
 
-  ForwardResult forward(const Tokens& input, const Tokens& decoder_input, bool routing) override {
+  ForwardResult forward(const Tokens& input, const Tokens& decoder_input, bool routing,
+                        std::vector<int> expert) override {
     const Context<B> cx{*device_};
     std::vector<TraceEntry<B>> trace;
     Batch<B> batch;
+    batch.expert = std::move(expert);
     if (routing) batch.trace = &trace;
     auto session = model_.encode(cx, input, batch);
     ForwardResult r;
@@ -59,22 +66,63 @@ class EngineOn final : public Engine {
     return r;
   }
 
+  std::vector<MeanRow> mean_inputs(const Expert& expert, const std::vector<TeacherForced>& batches,
+                                   const std::function<void(const TeacherForced&)>& done) override {
+    with_module(expert.kind,
+                [&](auto module) { attach(model_, std::span<const Expert>(&expert, 1), module, MeanInput{}); });
+    model_.pack();
+    const Context<B> cx{*device_};
+    for (const TeacherForced& b : batches) {
+      auto session = model_.encode(cx, b.input);
+      model_.decode(cx, session, b.decoder_input, false);
+      done(b);
+    }
+    std::vector<MeanRow> rows;
+    experts_of(model_)([&](const std::string& name, Real<B>& t) {
+      if (const auto at = name.rfind(".activation."); at != name.npos) {
+        rows.push_back({name.substr(0, at), floats(t)});
+        check_finite(rows.back().mean);
+      }
+    });
+    return rows;
+  }
+
  private:
   static void check_finite(const std::vector<float>& numbers) {
     check(std::all_of(numbers.begin(), numbers.end(), [](float v) { return std::isfinite(v); }),
           "the model's logits or routing weights are not finite; a weight or an expert holds NaN or overflows (`anser "
           "inspect --values` and `anser pool check` find it)");
   }
+  template <class F>
+  static void with_module(const std::string& kind, F&& f) {
+    if (kind == "IA3")
+      f(Ia3{});
+    else if (kind == "ANSER_ADAPTER")
+      f(Adapter{});
+    else
+      f(Lora{});
+  }
   void attach_by_name(const RouterOptions& o) {
+    with_module(pool_.kind, [&](auto module) { attach_with(module, o); });
+  }
+  template <class Module>
+  void attach_with(Module module, const RouterOptions& o) {
     std::string known;
     bool found = false;
     each_router(o, [&](const std::string& name, const char*, auto router) {
       known += (known.empty() ? "" : ", ") + name;
       if (name != o.name) return;
       found = true;
-      attach(model_, std::span<const Expert>(pool_.experts), Lora{}, router);
+      attach_routed(module, router, name);
     });
     check(found, "--router: there is no router ", o.name, "; known are ", known);
+  }
+  template <class Module, class R>
+  void attach_routed(Module module, R router, const std::string& name) {
+    if constexpr (Combines<Module, R>)
+      attach(model_, std::span<const Expert>(pool_.experts), module, router);
+    else
+      fail("the router ", name, " cannot be combined with ", pool_.kind, " experts: it reads what they do not have");
   }
   static std::vector<float> floats(const Real<B>& x) {
     const auto v = x.host();

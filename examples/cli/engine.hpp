@@ -2,6 +2,7 @@
 #include <anser/io/pool.hpp>
 #include <anser/t5/config.hpp>
 #include <anser/t5/generate.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,17 +37,33 @@ struct ForwardResult {
   std::vector<Decision> routing;  // by site, encoder first; empty unless asked for
 };
 
+/// Texts with what the decoder is to read, and one site's mean input over them.
+struct TeacherForced {
+  Tokens input, decoder_input;
+};
+struct MeanRow {
+  std::string site;
+  std::vector<float> mean;  // [in]
+};
+
 /// A model with its pool on some backend: all that the commands need to know of it.
 class Engine {
  public:
   virtual ~Engine() = default;
   virtual const T5Config& config() const = 0;
   virtual const Pool& pool() const = 0;
-  virtual std::vector<Generated> generate(const Tokens& input, const Generation& o) = 0;
+  /// `expert`: per example a place in the pool, where the router leaves that to whoever knows (see experts_for).
+  virtual std::vector<Generated> generate(const Tokens& input, const Generation& o, std::vector<int> expert) = 0;
   /// Per example and choice the mean log-likelihood; choices are target ids with eos.
-  virtual std::vector<std::vector<double>> score(
-      const Tokens& input, const std::vector<std::vector<std::vector<std::int32_t>>>& choices) = 0;
-  virtual ForwardResult forward(const Tokens& input, const Tokens& decoder_input, bool routing) = 0;
+  virtual std::vector<std::vector<double>> score(const Tokens& input,
+                                                 const std::vector<std::vector<std::vector<std::int32_t>>>& choices,
+                                                 std::vector<int> expert) = 0;
+  virtual ForwardResult forward(const Tokens& input, const Tokens& decoder_input, bool routing,
+                                std::vector<int> expert) = 0;
+  /// The mean inputs of an expert's sites while it alone is heard; from then on no router decides here. `done` is told
+  /// of each batch.
+  virtual std::vector<MeanRow> mean_inputs(const Expert& expert, const std::vector<TeacherForced>& batches,
+                                           const std::function<void(const TeacherForced&)>& done) = 0;
 };
 
 /// Throws Error where a file is at fault, the router is unknown, or the backend cannot be had on this machine.

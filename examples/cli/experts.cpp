@@ -1,6 +1,9 @@
 #include "experts.hpp"
 
+#include <anser/bert.hpp>
+#include <anser/cpu.hpp>
 #include <anser/io/peft_config.hpp>
+#include <anser/nn/retrieval.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -34,6 +37,67 @@ ExpertSummary summarise(const Expert& e) {
   }
   if (s.base.empty()) s.base = "-";
   return s;
+}
+
+void choose(Pool& pool, const RouterOptions& o) {
+  const auto names = [](const std::vector<std::string>& list, const Expert& e) {
+    return std::find(list.begin(), list.end(), e.name) != list.end();
+  };
+  for (const auto* list : {&o.allow, &o.deny})
+    for (const std::string& name : *list)
+      check(std::any_of(pool.experts.begin(), pool.experts.end(), [&](const Expert& e) { return e.name == name; }),
+            pool.origin, ": there is no expert ", name, " to allow or to deny");
+  std::erase_if(pool.experts,
+                [&](const Expert& e) { return (!o.allow.empty() && !names(o.allow, e)) || names(o.deny, e); });
+  check(!pool.experts.empty(), pool.origin, ": --allow and --deny leave no expert");
+}
+
+namespace {
+
+std::vector<int> by_task(const std::vector<Json>& records, const Pool& pool, const RouterOptions& o) {
+  std::vector<int> experts;
+  for (const Json& record : records) {
+    const std::string task = record.text("task");
+    const auto named = o.expert_of_task.find(task);
+    check(named != o.expert_of_task.end(), record.place(), ": the task ", quote(task), " is not in ", o.tasks);
+    const auto at = std::find_if(pool.experts.begin(), pool.experts.end(),
+                                 [&](const Expert& e) { return e.name == named->second; });
+    check(at != pool.experts.end(), o.tasks, ": the pool has no expert ", named->second, ", which is to serve ",
+          quote(task));
+    experts.push_back(int(at - pool.experts.begin()));
+  }
+  return experts;
+}
+
+std::vector<int> by_embedding(const std::vector<Json>& records, const Pool& pool, const RouterOptions& o, int threads) {
+  const RetrievalIndex index(pool.experts);
+  std::vector<std::string> texts;
+  for (const Json& r : records) texts.push_back(retrieval_text(r.text("input"), r.texts("choices")));
+  Cpu<float> device(threads);
+  const SentenceEncoder<Cpu<float>> encoder(device, setting(o, "encoder"));
+  check(encoder.width() == index.width(), setting(o, "encoder"), " makes vectors of ", encoder.width(),
+        " numbers, and those of ", pool.origin, " have ", index.width(), "; name the encoder that made them");
+  const auto rows = encoder.embed(texts);
+  std::vector<int> experts;
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    experts.push_back(
+        index.nearest(std::span(rows).subspan(i * std::size_t(index.width()), std::size_t(index.width()))));
+  return experts;
+}
+
+}  // namespace
+
+std::vector<int> experts_for(const std::vector<Json>& records, const Pool& pool, const RouterOptions& o, int threads) {
+  if (o.name == "oracle") return by_task(records, pool, resolve(o));
+  if (o.name == "retrieval") return by_embedding(records, pool, resolve(o), threads);
+  return {};
+}
+
+std::vector<int> pick(const std::vector<int>& experts, const std::vector<std::size_t>& records) {
+  std::vector<int> picked;
+  if (!experts.empty())
+    for (const std::size_t i : records) picked.push_back(experts[i]);
+  return picked;
 }
 
 }  // namespace anser::cli

@@ -1,6 +1,10 @@
 #pragma once
+#include <anser/io/json.hpp>
 #include <anser/io/pool.hpp>
 #include <string>
+#include <vector>
+
+#include "routers.hpp"
 
 namespace anser::cli {
 
@@ -14,5 +18,15 @@ struct ExpertSummary {
 };
 
 ExpertSummary summarise(const Expert& expert);
+
+/// Keeps of a pool what --allow names, or all that --deny does not. Throws Error for a name that no expert has, and
+/// where nobody is left.
+void choose(Pool& pool, const RouterOptions& o);
+
+/// Per record the place in the pool of the expert that an oracle or the nearest stored text gives it; empty where the
+/// router decides by itself. Throws Error naming the line that has no task, or one that nobody serves.
+std::vector<int> experts_for(const std::vector<Json>& records, const Pool& pool, const RouterOptions& o, int threads);
+/// Those of some records; empty stays empty.
+std::vector<int> pick(const std::vector<int>& experts, const std::vector<std::size_t>& records);
 
 }  // namespace anser::cli

@@ -46,10 +46,12 @@ void run(const Options& o) {
           "; make it that of input_ids, [", input.examples, ", ", input.tokens, "]");
     input.mask = integers(*mask);
   }
+  check(o.engine.pool.empty() || (o.engine.router.name != "oracle" && o.engine.router.name != "retrieval"), "--router ",
+        o.engine.router.name, " decides by texts, which tensors are not");
   const auto engine = open_engine(o.engine);
   const auto r = [&] {
     try {
-      return engine->forward(input, target, o.routing);
+      return engine->forward(input, target, o.routing, {});
     } catch (const Error& error) {
       fail(file.origin(), ": ", error.what());
     }
@@ -76,9 +78,9 @@ void run(const Options& o) {
 
 }  // namespace
 
-void add_forward(CLI::App& program) {
+void add_forward(Command& program) {
   auto o = std::make_shared<Options>();
-  CLI::App& c = *program.add_subcommand(
+  Command& c = program.add_subcommand(
       "forward",
       "Makes one pass from token ids to logits, for comparison with other software. Reads input_ids [B,S], "
       "attention_mask [B,S] (all ones where absent) and decoder_input_ids [B,T], all I64; writes logits "

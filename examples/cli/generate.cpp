@@ -1,5 +1,6 @@
 #include <anser/io/charsmap.hpp>
 
+#include "experts.hpp"
 #include "jsonl.hpp"
 #include "options.hpp"
 #include "text.hpp"
@@ -37,6 +38,7 @@ void run(Options o) {
   }
   warn_of_long(records, lengths, o.engine.model);
   const auto engine = open_engine(o.engine);
+  const auto experts = experts_for(records, engine->pool(), o.engine.router, o.engine.threads);
   Lines lines(o.output);
 
   std::vector<std::string> texts(records.size());
@@ -49,7 +51,7 @@ void run(Options o) {
     for (std::size_t i : batch) rows.push_back(ids[i]);
     Generation g = o.generation;
     if (o.sample) g.seed = Random{o.generation.seed}.fork(batch[0]).stream;
-    const auto out = engine->generate(Tokens::pad(rows, engine->config().pad), g);
+    const auto out = engine->generate(Tokens::pad(rows, engine->config().pad), g, pick(experts, batch));
     for (std::size_t j = 0; j < batch.size(); ++j)
       texts[batch[j]] = tokenizer.decode(out[j].tokens, true, engine->config().vocabulary);
     progress.advance(batch.size());
@@ -65,9 +67,9 @@ void run(Options o) {
 
 }  // namespace
 
-void add_generate(CLI::App& program) {
+void add_generate(Command& program) {
   auto o = std::make_shared<Options>();
-  CLI::App& c = *program.add_subcommand(
+  Command& c = program.add_subcommand(
       "generate",
       "Writes what the model answers: to one --prompt, or to the \"input\" of every line of a JSONL file, "
       "each line again with \"output\" added, in the order of the file. Greedy unless --num-beams or "
@@ -83,22 +85,22 @@ void add_generate(CLI::App& program) {
       ->type_name("FILE.jsonl");
   auto& g = o->generation;
   c.add_option("--max-new-tokens", g.max_new_tokens, "Tokens per answer at most")
-      ->transform(Between(1, 1 << 20))
+      ->check(Between(1, 1 << 20))
       ->type_name("N")
       ->capture_default_str()
       ->group("Decoding");
   auto* beams = c.add_option("--num-beams", g.beam.beams, "Hypotheses of the beam search; 1: greedy")
-                    ->transform(Between(1, 4096))
+                    ->check(Between(1, 4096))
                     ->type_name("N")
                     ->capture_default_str()
                     ->group("Decoding");
   c.add_option("--length-penalty", g.beam.length_penalty, "Beams: scores are divided by length to this power")
-      ->transform(Between(-100.0, 100.0))
+      ->check(Between(-100.0, 100.0))
       ->type_name("X")
       ->capture_default_str()
       ->group("Decoding");
   c.add_option("--early-stopping", o->early_stopping, "Beams: when to stop, as in Hugging Face: no, yes or never")
-      ->check(CLI::IsMember({"no", "yes", "never"}))
+      ->check(Among({"no", "yes", "never"}))
       ->type_name("WHEN")
       ->capture_default_str()
       ->group("Decoding");
@@ -107,26 +109,26 @@ void add_generate(CLI::App& program) {
                      ->group("Decoding");
   c.add_option("--temperature", o->sampling.temperature, "Sampling: logits are divided by it")
       ->needs(sample)
-      ->transform(Between(1e-6, 1e6))
+      ->check(Between(1e-6, 1e6))
       ->type_name("X")
       ->capture_default_str()
       ->group("Decoding");
   c.add_option("--sample-top-k", o->sampling.top_k, "Sampling: only the N likeliest tokens; 0: all")
       ->needs(sample)
-      ->transform(Between(0, 1 << 24))
+      ->check(Between(0, 1 << 24))
       ->type_name("N")
       ->capture_default_str()
       ->group("Decoding");
   c.add_option("--sample-top-p", o->sampling.top_p,
                "Sampling: only the likeliest tokens that together reach this probability")
       ->needs(sample)
-      ->transform(Between(1e-9, 1.0))
+      ->check(Between(1e-9, 1.0))
       ->type_name("X")
       ->capture_default_str()
       ->group("Decoding");
   c.add_option("--seed", g.seed, "Sampling: the same seed draws the same text")
       ->needs(sample)
-      ->transform(Between(std::uint64_t(0), ~std::uint64_t(0)))
+      ->check(Between(std::uint64_t(0), ~std::uint64_t(0)))
       ->type_name("N")
       ->capture_default_str()
       ->group("Decoding");
@@ -137,7 +139,7 @@ void add_generate(CLI::App& program) {
           "anser generate --model t5 --input in.jsonl --sample --temperature 0.8 --sample-top-p 0.9 --seed 7"});
   c.callback([o, prompt, input] {
     o->has_prompt = prompt->count() > 0;
-    if (!o->has_prompt && input->count() == 0) throw CLI::RequiredError("--prompt or --input");
+    if (!o->has_prompt && input->count() == 0) refuse_missing("--prompt or --input");
     run(*o);
   });
 }

@@ -145,11 +145,11 @@ void run(const std::string& path, bool values) {
 
 }  // namespace
 
-void add_inspect(CLI::App& program) {
+void add_inspect(Command& program) {
   auto path = std::make_shared<std::string>();
   auto values = std::make_shared<bool>(false);
   auto threads = std::make_shared<int>(0);  // scripts may give it to every command
-  CLI::App& c = *program.add_subcommand(
+  Command& c = program.add_subcommand(
       "inspect",
       "Says what a file or directory is and what it holds: a safetensors file, a vocabulary, a model "
       "directory, an expert, a pool.");

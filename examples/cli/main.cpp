@@ -44,7 +44,6 @@ int main(int argc, char** argv) {
   catch_signals();
   CLI::App program("Runs T5 with pools of specialised experts, and routes among them.", "anser");
   program.set_version_flag("--version", "anser " ANSER_VERSION);
-  program.require_subcommand(1);
   const auto formatter = std::make_shared<Formatter>();
   formatter->column_width(34);
   program.formatter(formatter);
@@ -52,14 +51,10 @@ int main(int argc, char** argv) {
   program.footer(
       "Every command explains itself: anser generate --help\n"
       "Exit status: 0 done; 1 the input or the run failed, one line on stderr says what; 2 wrong usage.\n");
-  add_generate(program);
-  add_score(program);
-  add_forward(program);
-  add_trace(program);
-  add_pool(program);
-  add_inspect(program);
-  add_train(program);
-  add_demo(program);
+  Command commands(program);
+  commands.require_subcommand();
+  for (const auto add : {add_generate, add_score, add_forward, add_trace, add_pool, add_inspect, add_train, add_demo})
+    add(commands);
   std::vector<std::string> words;
   try {
     if (argc < 2) {

@@ -1,6 +1,6 @@
 #include "options.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <anser/backend/cpu.hpp>
 
 #include <algorithm>
@@ -11,15 +11,15 @@
 
 namespace anser::cli {
 
-void add_threads_option(CLI::App& command, int& threads) {
+void add_threads_option(Command& command, int& threads) {
   command.add_option("--threads", threads, "Threads of the CPU; 0: one per core")
-      ->transform(Between(0, 4096))
+      ->check(Between(0, 4096))
       ->type_name("N")
       ->capture_default_str()
       ->group("Where it runs");
 }
 
-void add_model_options(CLI::App& command, EngineOptions& o, bool required) {
+void add_model_options(Command& command, EngineOptions& o, bool required) {
   command
       .add_option("--model", o.model,
                   "Model directory as Hugging Face keeps it: config.json, model.safetensors "
@@ -28,22 +28,22 @@ void add_model_options(CLI::App& command, EngineOptions& o, bool required) {
       ->type_name("DIR")
       ->group("Model");
   command.add_option("--backend", o.backend, "cpu, or cuda where an NVIDIA GPU is")
-      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->check(Among({"cpu", "cuda"}))
       ->type_name("NAME")
       ->capture_default_str()
       ->group("Where it runs");
   command.add_option("--dtype", o.dtype, "Storage of weights: f32, or bf16 (half the memory, about three digits)")
-      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->check(Among({"f32", "bf16"}))
       ->type_name("NAME")
       ->capture_default_str()
       ->group("Where it runs");
   add_threads_option(command, o.threads);
 }
 
-void add_pool_options(CLI::App& command, EngineOptions& o, bool required) {
+void add_pool_options(Command& command, EngineOptions& o, bool required) {
   auto* pool = command
                    .add_option("--pool", o.pool,
-                               "Directory of expert directories (PEFT LoRA; gate.safetensors for "
+                               "Directory of expert directories (PEFT's LoRA or IA3, or adapters; gate.safetensors for "
                                "gates)")
                    ->type_name("DIR")
                    ->group("Experts");
@@ -57,7 +57,7 @@ void add_pool_options(CLI::App& command, EngineOptions& o, bool required) {
   const auto is_known = [known](const std::string& name) {
     if (std::find(known.begin(), known.end(), name) != known.end()) return std::string();
     const auto near = nearest(name, known);
-    return fmt::format("there is no router {}; known are {}{}", name, CLI::detail::join(known, ", "),
+    return fmt::format("there is no router {}; known are {}{}", name, fmt::format("{}", fmt::join(known, ", ")),
                        near.empty() ? "" : "; did you mean " + near + '?');
   };
   command.add_option("--router", o.router.name, what_for)
@@ -68,26 +68,58 @@ void add_pool_options(CLI::App& command, EngineOptions& o, bool required) {
       ->group("Experts");
   command.add_option("--top-k", o.router.top_k, "Experts that the router keeps per token and site")
       ->needs(pool)
-      ->transform(Between(1, 1 << 20))
+      ->check(Between(1, 1 << 20))
       ->type_name("K")
       ->capture_default_str()
+      ->group("Experts");
+  command.add_option("--expert", o.router.expert, "The router single: who")
+      ->needs(pool)
+      ->type_name("NAME")
+      ->group("Experts");
+  command.add_option("--weights", o.router.weights, "The router weights: {\"expert\": weight, ...}")
+      ->needs(pool)
+      ->type_name("FILE.json")
+      ->group("Experts");
+  command.add_option("--tasks-to-experts", o.router.tasks, "The router oracle: {\"task\": \"expert\", ...}")
+      ->needs(pool)
+      ->type_name("FILE.json")
+      ->group("Experts");
+  command
+      .add_option("--router-option", o.router.settings,
+                  "A setting of the router: temperature=X of arrow and spectr, encoder=DIR of retrieval")
+      ->needs(pool)
+      ->check([](const std::string& word) {
+        const auto equals = word.find('=');
+        return equals == word.npos || equals == 0 ? word + " is no key=value" : std::string();
+      })
+      ->type_name("KEY=VALUE")
+      ->group("Experts");
+  command.add_option("--allow", o.router.allow, "Experts that may be heard; all others are as if they were not there")
+      ->needs(pool)
+      ->delimiter(',')
+      ->type_name("NAMES")
+      ->group("Experts");
+  command.add_option("--deny", o.router.deny, "Experts that are as if they were not there")
+      ->needs(pool)
+      ->delimiter(',')
+      ->type_name("NAMES")
       ->group("Experts");
   command.add_flag("--skip-broken", o.skip_broken, "Leave broken expert directories out instead of stopping")
       ->needs(pool)
       ->group("Experts");
 }
 
-void add_batch_option(CLI::App& command, int& batch_size) {
+void add_batch_option(Command& command, int& batch_size) {
   command
       .add_option("--batch-size", batch_size,
                   "Inputs that are computed together; they are taken by length, and the order of the output stays")
-      ->transform(Between(1, 1 << 16))
+      ->check(Between(1, 1 << 16))
       ->type_name("N")
       ->capture_default_str()
       ->group("Where it runs");
 }
 
-void add_examples(CLI::App& command, const std::vector<std::string>& lines) {
+void add_examples(Command& command, const std::vector<std::string>& lines) {
   std::string text = "Examples:";
   for (const auto& line : lines) text += "\n  " + line;
   command.footer(text + '\n');

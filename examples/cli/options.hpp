@@ -1,52 +1,25 @@
 #pragma once
-#include <fmt/core.h>
-#include <CLI/CLI.hpp>
 #include <anser/io/json.hpp>
 #include <anser/io/tokenizer.hpp>
-#include <charconv>
 #include <string>
 #include <vector>
 
+#include "command.hpp"
 #include "engine.hpp"
 
 namespace anser::cli {
 
-/// An output must have a name: an unset variable of a script would else mean stdout.
-struct Named : CLI::Validator {
-  Named() {
-    name_ = "";
-    func_ = [](std::string& path) { return path.empty() ? std::string("the file's name is empty") : std::string(); };
-  }
-};
-
-/// A number from `least` to `most`, which --help shows. It is read as it stands: no octal, no negative unsigned, no
-/// NaN.
-struct Between : CLI::Validator {
-  template <class T>
-  Between(T least, T most) : Validator(fmt::format("{} to {}", least, most)) {
-    func_ = [=](std::string& text) {
-      T value{};
-      const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-      if (problem != std::errc() || end != text.data() + text.size() || !(value >= least && value <= most))
-        return fmt::format("{} is not {} from {} to {}", text, std::is_integral_v<T> ? "a whole number" : "a number",
-                           least, most);
-      text = fmt::format("{}", value);
-      return std::string();
-    };
-  }
-};
-
 /// --model, --backend, --dtype, --threads
-void add_model_options(CLI::App& command, EngineOptions& o, bool required = true);
+void add_model_options(Command& command, EngineOptions& o, bool required = true);
 /// --pool, --router, --top-k, --skip-broken
-void add_pool_options(CLI::App& command, EngineOptions& o, bool required = false);
+void add_pool_options(Command& command, EngineOptions& o, bool required = false);
 /// --batch-size
-void add_batch_option(CLI::App& command, int& batch_size);
+void add_batch_option(Command& command, int& batch_size);
 /// --threads alone, for commands that compute without a model of the user's
-void add_threads_option(CLI::App& command, int& threads);
+void add_threads_option(Command& command, int& threads);
 
 /// Examples and remarks below the options in a command's --help.
-void add_examples(CLI::App& command, const std::vector<std::string>& lines);
+void add_examples(Command& command, const std::vector<std::string>& lines);
 
 /// Of the names the one that looks most like the word that was typed; empty where none is near.
 std::string nearest(const std::string& word, const std::vector<std::string>& names);
@@ -64,13 +37,18 @@ void warn_of_long(const std::vector<Json>& records, const std::vector<std::size_
 std::unique_ptr<Engine> open_engine(const EngineOptions& o);
 
 // Each command adds itself to the program; its work runs as the callback of its subcommand.
-void add_generate(CLI::App& program);
-void add_score(CLI::App& program);
-void add_forward(CLI::App& program);
-void add_trace(CLI::App& program);
-void add_pool(CLI::App& program);
-void add_inspect(CLI::App& program);
-void add_demo(CLI::App& program);
-void add_train(CLI::App& program);
+void add_generate(Command& program);
+void add_score(Command& program);
+void add_forward(Command& program);
+void add_trace(Command& program);
+void add_pool(Command& program);
+void add_inspect(Command& program);
+void add_demo(Command& program);
+void add_train(Command& program);
+// Those of pool.
+void add_pool_activations(Command& pool);
+void add_pool_embeddings(Command& pool);
+void add_pool_import(Command& pool);
+void add_pool_merge(Command& pool);
 
 }  // namespace anser::cli

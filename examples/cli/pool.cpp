@@ -110,16 +110,18 @@ void check_pool(const Options& o) {
 
 }  // namespace
 
-void add_pool(CLI::App& program) {
-  CLI::App& c = *program.add_subcommand(
+void add_pool(Command& program) {
+  Command& c = program.add_subcommand(
       "pool",
-      "Lists and checks a pool: a directory of expert directories in PEFT's layout. Experts are added and "
+      "Lists, checks, merges and imports a pool: a directory of expert directories in PEFT's layout. Experts are added "
+      "and "
       "removed by adding and removing folders, and numbered in the bytewise order of the folders' names.");
-  c.require_subcommand(1);
-  add_examples(c, {"anser pool list experts", "anser pool check experts --model t5-base"});
+  c.require_subcommand();
+  add_examples(c, {"anser pool list experts", "anser pool check experts --model t5-base",
+                   "anser pool merge experts --method linear --output merged"});
 
   auto l = std::make_shared<Options>();
-  CLI::App& list_command = *c.add_subcommand(
+  Command& list_command = c.add_subcommand(
       "list",
       "Shows a table of the pool's experts: kind, rank, targets, sites, parameters, gates, base model, "
       "training steps.");
@@ -130,7 +132,7 @@ void add_pool(CLI::App& program) {
   list_command.callback([l] { list(*l); });
 
   auto k = std::make_shared<Options>();
-  CLI::App& check_command = *c.add_subcommand(
+  Command& check_command = c.add_subcommand(
       "check",
       "Looks for what would stop or spoil a run: files that do not load, experts of mixed kinds, shapes "
       "that do not fit the model, missing gates, and numbers that are NaN or infinite. One line per "
@@ -142,6 +144,10 @@ void add_pool(CLI::App& program) {
   add_threads_option(check_command, k->threads);
   add_examples(check_command, {"anser pool check experts", "anser pool check experts --model t5-base --headers"});
   check_command.callback([k] { check_pool(*k); });
+  add_pool_activations(c);
+  add_pool_embeddings(c);
+  add_pool_import(c);
+  add_pool_merge(c);
 }
 
 }  // namespace anser::cli

@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 #include <anser/io/tokenizer.hpp>
 
+#include "experts.hpp"
 #include "jsonl.hpp"
 #include "options.hpp"
 #include "text.hpp"
@@ -46,6 +47,7 @@ void run(const Options& o) {
   }
   warn_of_long(records, lengths, o.engine.model);
   const auto engine = open_engine(o.engine);
+  const auto experts = experts_for(records, engine->pool(), o.engine.router, o.engine.threads);
   Lines lines(o.output);
 
   std::vector<std::vector<double>> scores(records.size());
@@ -57,7 +59,7 @@ void run(const Options& o) {
       rows.push_back(examples[i].input);
       choices.push_back(examples[i].choices);
     }
-    auto of_batch = engine->score(Tokens::pad(rows, engine->config().pad), choices);
+    auto of_batch = engine->score(Tokens::pad(rows, engine->config().pad), choices, pick(experts, batch));
     for (std::size_t j = 0; j < batch.size(); ++j) scores[batch[j]] = std::move(of_batch[j]);
     progress.advance(batch.size());
   }
@@ -76,9 +78,9 @@ void run(const Options& o) {
 
 }  // namespace
 
-void add_score(CLI::App& program) {
+void add_score(Command& program) {
   auto o = std::make_shared<Options>();
-  CLI::App& c = *program.add_subcommand(
+  Command& c = program.add_subcommand(
       "score",
       "Scores the choices of multiple-choice questions: how likely the model finds each of a line's "
       "\"choices\" as the answer to its \"input\" (rank classification). Adds \"scores\" (per choice the "

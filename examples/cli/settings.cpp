@@ -112,9 +112,9 @@ std::vector<std::string> with_settings(std::vector<std::string> words) {
   return words;
 }
 
-std::string settings_of(const CLI::App& command) {
-  std::string text = "{\n  \"command\": " + quote("train " + command.get_name());
-  for (const CLI::Option* option : command.get_options()) {
+std::string settings_of(const Command& command) {
+  std::string text = "{\n  \"command\": " + quote("train " + command.app().get_name());
+  for (const CLI::Option* option : command.app().get_options()) {
     if (option->get_lnames().empty()) continue;
     const std::string name = option->get_lnames()[0];
     if (name == "help" || name == "settings" || name == "resume") continue;

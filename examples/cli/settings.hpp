@@ -2,9 +2,7 @@
 #include <string>
 #include <vector>
 
-namespace CLI {
-class App;
-}
+#include "command.hpp"
 
 namespace anser::cli {
 
@@ -15,6 +13,6 @@ namespace anser::cli {
 std::vector<std::string> with_settings(std::vector<std::string> words);
 
 /// All options of a command that has been parsed, as such a file.
-std::string settings_of(const CLI::App& command);
+std::string settings_of(const Command& command);
 
 }  // namespace anser::cli

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "experts.hpp"
 #include "jsonl.hpp"
 #include "options.hpp"
 #include "text.hpp"
@@ -27,6 +28,7 @@ std::vector<std::string> pieces(const Tokenizer& tokenizer, const std::vector<st
 
 /// All sites of one input. The decoder reads its start token and then the target, or else the winning hypothesis.
 TracedInput trace_input(Engine& engine, const Tokenizer& tokenizer, const Json& record, const Options& o) {
+  const auto expert = experts_for({record}, engine.pool(), o.engine.router, o.engine.threads);
   const T5Config& c = engine.config();
   TracedInput traced{record.text("input"), {}, {}, {}};
   const auto source = tokenizer.encode(traced.text);
@@ -38,17 +40,21 @@ TracedInput trace_input(Engine& engine, const Tokenizer& tokenizer, const Json& 
     Generation g;
     g.max_new_tokens = o.max_new_tokens;
     g.beam.beams = o.beams;
-    target = engine.generate(input, g)[0].tokens;
+    target = engine.generate(input, g, expert)[0].tokens;
   }
   const Tokens decoder = shift_right(Tokens::pad({target}, c.pad), c.start, c.pad);
   traced.read = pieces(tokenizer, source);
   traced.written = pieces(tokenizer, decoder.ids);
-  for (const Decision& d : engine.forward(input, decoder, true).routing) {
+  for (const Decision& d : engine.forward(input, decoder, true, expert).routing) {
     TracedSite s{d.stack == Stack::encoder ? "encoder" : "decoder", d.site, d.rows == Stack::encoder, {}, {}};
     for (std::size_t at = 0; at < d.expert.size(); at += std::size_t(d.k)) {
-      const auto begin = std::ptrdiff_t(at);
-      s.experts.emplace_back(d.expert.begin() + begin, d.expert.begin() + begin + d.k);
-      s.weights.emplace_back(d.weight.begin() + begin, d.weight.begin() + begin + d.k);
+      s.experts.emplace_back();
+      s.weights.emplace_back();
+      for (std::size_t i = at; i < at + std::size_t(d.k); ++i) {
+        if (d.expert[i] < 0) continue;  // nobody
+        s.experts.back().push_back(d.expert[i]);
+        s.weights.back().push_back(d.weight[i]);
+      }
     }
     traced.sites.push_back(std::move(s));
   }
@@ -72,9 +78,12 @@ std::string line_of(const TracedInput& input, const TracedSite& s, const std::ve
       list(s.weights, [&](const auto& row) { return list(row, number); }));
 }
 
-std::string ending(const std::string& path) {
-  return CLI::detail::to_lower(std::filesystem::path(path).extension().string());
+std::string lower(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c;
+  return text;
 }
+
+std::string ending(const std::string& path) { return lower(std::filesystem::path(path).extension().string()); }
 
 /// An ending that means neither lines nor a page is more likely a mistake than a wish.
 std::string check_ending(const std::string& path) {
@@ -116,9 +125,9 @@ void run(const Options& o) {
 
 }  // namespace
 
-void add_trace(CLI::App& program) {
+void add_trace(Command& program) {
   auto o = std::make_shared<Options>();
-  CLI::App& c = *program.add_subcommand(
+  Command& c = program.add_subcommand(
       "trace",
       "Shows which experts each token used at each site: a line per input and site, {\"input\", \"tokens\", "
       "\"stack\", \"site\", \"experts\": [[name] * k] * tokens, \"weights\"}. The decoder reads its start "
@@ -137,12 +146,12 @@ void add_trace(CLI::App& program) {
       ->check(check_ending)
       ->type_name("FILE");
   c.add_option("--max-new-tokens", o->max_new_tokens, "Tokens per generated answer at most")
-      ->transform(Between(1, 1 << 20))
+      ->check(Between(1, 1 << 20))
       ->type_name("N")
       ->capture_default_str()
       ->group("Decoding");
   c.add_option("--num-beams", o->beams, "Hypotheses of the beam search; 1: greedy")
-      ->transform(Between(1, 4096))
+      ->check(Between(1, 4096))
       ->type_name("N")
       ->capture_default_str()
       ->group("Decoding");

@@ -94,7 +94,7 @@ std::string last_folder(const std::string& output) {
   return path.filename().string();
 }
 
-void run(TrainerOptions o, const CLI::App& command) {
+void run(TrainerOptions o, const Command& command) {
   const bool gate = o.kind == Kind::gate;
   if (gate && o.output.empty()) o.output = o.expert;
   o.training.directory = o.output + (gate ? "/training-gate" : "/training");
@@ -113,6 +113,7 @@ void run(TrainerOptions o, const CLI::App& command) {
           "train full: give --model DIR to go on from, or --config FILE and --vocab FILE to begin with random weights");
   }
   if (o.validation.empty() && o.mixing.held_out == 0) o.training.validate_every = 0;
+  if (o.loss_name == "mc") o.loss.choice.emplace();
   o.mixing.seed = o.training.seed;
   const auto trainer = make_trainer(o);
   const auto facts = trainer->facts();
@@ -128,20 +129,21 @@ void run(TrainerOptions o, const CLI::App& command) {
   report(o, *trainer, trainer->finish());
 }
 
-CLI::App& add_kind(CLI::App& train, const char* name, const char* description, std::shared_ptr<TrainerOptions> o) {
-  CLI::App& c = *train.add_subcommand(name, description);
+Command& add_kind(Command& train, const char* name, const char* description, std::shared_ptr<TrainerOptions> o) {
+  Command& c = train.add_subcommand(name, description);
   c.callback([o, &c] { run(*o, c); });
   return c;
 }
 
-void add_expert(CLI::App& train) {
+void add_expert(Command& train) {
   auto o = std::make_shared<TrainerOptions>();
-  CLI::App& c = add_kind(
-      train, "expert",
-      "Trains a new LoRA expert on your examples, the model itself frozen, and writes it as a directory that PEFT "
-      "loads too. The defaults are PHATGOOSE's published settings; --output goes into a pool as it is, and gets its "
-      "gate from `anser train gate`.",
-      o);
+  Command& c =
+      add_kind(train, "expert",
+               "Trains a new expert on your examples, the model itself frozen, and writes it as a directory that PEFT "
+               "loads too (but for adapters, which PEFT does not have). The defaults are PHATGOOSE's published "
+               "settings; --output goes into a pool as it is, and gets its "
+               "gate from `anser train gate`.",
+               o);
   add_model_options(c, o->engine);
   c.add_option("--output", o->output, "The expert's directory; its last folder is the expert's name")
       ->required()
@@ -150,21 +152,21 @@ void add_expert(CLI::App& train) {
   c.add_option("--name", o->name, "The name that expert.json keeps; where not given, that of the folder")
       ->type_name("NAME")
       ->group("Experts");
-  add_lora_options(c, *o);
+  add_module_options(c, *o);
   add_training_options(c, *o);
   add_examples(c, {"anser train expert --model t5 --data questions.jsonl --held-out 0.05 --output experts/questions",
                    "anser train expert --model t5 --data a.jsonl b.jsonl --steps 200 --batch 32 --output experts/ab",
                    "anser train expert --resume --output experts/questions"});
 }
 
-void add_gate(CLI::App& train) {
+void add_gate(Command& train) {
   auto o = std::make_shared<TrainerOptions>();
   o->kind = Kind::gate;
   o->training.steps = 100;
-  CLI::App& c = add_kind(train, "gate",
-                         "Trains an expert's gate, by which PHATGOOSE routes to it: model and expert frozen, on the "
-                         "expert's own data. Writes gate.safetensors into the expert's directory.",
-                         o);
+  Command& c = add_kind(train, "gate",
+                        "Trains an expert's gate, by which PHATGOOSE routes to it: model and expert frozen, on the "
+                        "expert's own data. Writes gate.safetensors into the expert's directory.",
+                        o);
   add_model_options(c, o->engine);
   c.add_option("--expert", o->expert, "The expert's directory: ours, or one that PEFT wrote")
       ->required()
@@ -174,7 +176,7 @@ void add_gate(CLI::App& train) {
   add_examples(c, {"anser train gate --model t5 --expert experts/questions --data questions.jsonl"});
 }
 
-void add_joint(CLI::App& train) {
+void add_joint(Command& train) {
   auto o = std::make_shared<TrainerOptions>();
   o->kind = Kind::joint;
   o->engine.router.name = "smear";
@@ -183,26 +185,26 @@ void add_joint(CLI::App& train) {
   o->loss.smoothing = 0.1;
   o->training.steps = 10'000;
   o->training.save_every = 1000;
-  CLI::App& c = add_kind(
+  Command& c = add_kind(
       train, "joint",
-      "Trains a pool of new LoRA experts together with the router that decides among them, and writes the pool with "
-      "router.json and router.safetensors. The defaults are SMEAR's published optimizer settings; its experts were "
-      "bottleneck adapters, here they are LoRA, and --learn-along adds the layer norms that it trained too.",
+      "Trains a pool of new experts together with the router that decides among them, and writes the pool with "
+      "router.json and router.safetensors. The defaults are SMEAR's published optimizer settings; --module "
+      "adapter makes its experts, and --learn-along adds the layer norms that it trained too.",
       o);
   add_model_options(c, o->engine);
   c.add_option("--output", o->output, "The pool's directory")->required()->check(Named{})->type_name("DIR");
   c.add_option("--router", o->engine.router.name,
                "smear: all experts merged by a softmax per input and site; uniform: merged alike, the plain average")
-      ->check(CLI::IsMember({"smear", "uniform"}))
+      ->check(Among({"smear", "uniform"}))
       ->type_name("NAME")
       ->capture_default_str()
       ->group("Experts");
   c.add_option("--experts", o->experts, "How many")
-      ->transform(Between(1, 1 << 16))
+      ->check(Between(1, 1 << 16))
       ->type_name("N")
       ->capture_default_str()
       ->group("Experts");
-  add_lora_options(c, *o);
+  add_module_options(c, *o);
   c.add_option("--learn-along", o->learn_along,
                "Weights of the model that learn with the experts, a regular expression of whole names: "
                ".*layer_norm.* as SMEAR does")
@@ -213,7 +215,7 @@ void add_joint(CLI::App& train) {
                    "anser generate --model t5 --pool pool --router smear --prompt \"...\""});
 }
 
-void add_full(CLI::App& train) {
+void add_full(Command& train) {
   auto o = std::make_shared<TrainerOptions>();
   o->kind = Kind::full;
   o->optimizer = "adafactor";
@@ -221,7 +223,7 @@ void add_full(CLI::App& train) {
   o->batch = 128;
   o->training.steps = 1 << 18;
   o->training.save_every = 1000;
-  CLI::App& c = add_kind(
+  Command& c = add_kind(
       train, "full",
       "Trains all weights of a model, or those whose names match --learn, and writes a model directory as Hugging Face "
       "keeps it. Goes on from --model; or begins with random weights, with --config and --vocab. The defaults are how "
@@ -229,11 +231,11 @@ void add_full(CLI::App& train) {
       o);
   add_model_options(c, o->engine, false);
   c.add_option("--config", o->config, "The config.json of a model that begins with random weights")
-      ->excludes("--model")
+      ->excludes(c.find_option("--model"))
       ->type_name("FILE")
       ->group("Model");
   c.add_option("--vocab", o->vocabulary, "Its vocabulary: a spiece.model or tokenizer.json")
-      ->excludes("--model")
+      ->excludes(c.find_option("--model"))
       ->type_name("FILE")
       ->group("Model");
   c.add_option("--learn", o->learn, "A regular expression of whole names of weights; the others stay frozen")
@@ -246,13 +248,13 @@ void add_full(CLI::App& train) {
                     ->group("Data");
   c.add_option("--span-density", o->spans.density, "Share of the tokens that are left out")
       ->needs(spans)
-      ->transform(Between(0.001, 0.999))
+      ->check(Between(0.001, 0.999))
       ->type_name("X")
       ->capture_default_str()
       ->group("Data");
   c.add_option("--mean-span", o->spans.mean_span, "Tokens of a span, on average")
       ->needs(spans)
-      ->transform(Between(1.0, 1e6))
+      ->check(Between(1.0, 1e6))
       ->type_name("X")
       ->capture_default_str()
       ->group("Data");
@@ -265,12 +267,12 @@ void add_full(CLI::App& train) {
 
 }  // namespace
 
-void add_train(CLI::App& program) {
-  CLI::App& train = *program.add_subcommand(
+void add_train(Command& program) {
+  Command& train = program.add_subcommand(
       "train",
       "Trains experts, gates and whole models: on JSONL files, safe to interrupt, with a log, a plot of the loss, and "
       "checkpoints that resume to the same bits.");
-  train.require_subcommand(1);
+  train.require_subcommand();
   add_expert(train);
   add_gate(train);
   add_joint(train);

@@ -2,7 +2,7 @@
 
 namespace anser::cli {
 
-void add_training_options(CLI::App& c, TrainerOptions& o) {
+void add_training_options(Command& c, TrainerOptions& o) {
   c.add_option("--data", o.data,
                "Lines of {\"input\": TEXT, \"target\": TEXT}, or with \"choices\" and \"label\"; of several files "
                "examples are mixed")
@@ -13,52 +13,52 @@ void add_training_options(CLI::App& c, TrainerOptions& o) {
       ->type_name("FILE.jsonl")
       ->group("Data");
   c.add_option("--held-out", o.mixing.held_out, "Or: the share of each data file that is kept for validation")
-      ->excludes("--validation")
-      ->transform(Between(0.0, 0.99))
+      ->excludes(c.find_option("--validation"))
+      ->check(Between(0.0, 0.99))
       ->type_name("X")
       ->capture_default_str()
       ->group("Data");
   c.add_option("--validation-examples", o.validation_examples, "Examples that are validated on at most")
-      ->transform(Between(1, 1 << 30))
+      ->check(Between(1, 1 << 30))
       ->type_name("N")
       ->capture_default_str()
       ->group("Data");
   c.add_option("--mixing-temperature", o.mixing.temperature,
                "Several files are drawn from in proportion to size^(1/X): 1 as they are, large all alike")
-      ->transform(Between(1e-3, 1e9))
+      ->check(Between(1e-3, 1e9))
       ->type_name("X")
       ->capture_default_str()
       ->group("Data");
   c.add_option("--mixing-limit", o.mixing.limit, "A file counts as at most so many examples; 0: no limit")
-      ->transform(Between(0.0, 1e18))
+      ->check(Between(0.0, 1e18))
       ->type_name("N")
       ->capture_default_str()
       ->group("Data");
   c.add_option("--max-input", o.limits.input, "Tokens of an input; longer ones are cut")
-      ->transform(Between(1, 1 << 20))
+      ->check(Between(1, 1 << 20))
       ->type_name("N")
       ->capture_default_str()
       ->group("Data");
   c.add_option("--max-target", o.limits.target, "Tokens of a target; longer ones are cut")
-      ->transform(Between(1, 1 << 20))
+      ->check(Between(1, 1 << 20))
       ->type_name("N")
       ->capture_default_str()
       ->group("Data");
 
   c.add_option("--steps", o.training.steps, "Steps in all")
-      ->transform(Between(1ll, (1ll << 31) - 1))
+      ->check(Between(1ll, (1ll << 31) - 1))
       ->type_name("N")
       ->capture_default_str()
       ->group("Training");
   c.add_option("--batch", o.batch, "Examples to a step")
-      ->transform(Between(1, 1 << 24))
+      ->check(Between(1, 1 << 24))
       ->type_name("N")
       ->capture_default_str()
       ->group("Training");
   c.add_option("--micro-batch", o.micro_batch,
                "Of these so many are computed at once, and their gradients added up: memory grows with it. It divides "
                "--batch")
-      ->transform(Between(1, 1 << 24))
+      ->check(Between(1, 1 << 24))
       ->type_name("N")
       ->capture_default_str()
       ->group("Training");
@@ -66,7 +66,7 @@ void add_training_options(CLI::App& c, TrainerOptions& o) {
        "--micro-tokens", o.micro_tokens,
        "And at most so many tokens, padding included, in inputs and in targets each; 0: no limit. Batches of long "
        "texts then have fewer examples")
-      ->transform(Between(0ll, 1ll << 40))
+      ->check(Between(0ll, 1ll << 40))
       ->type_name("N")
       ->capture_default_str()
       ->group("Training");
@@ -76,67 +76,65 @@ void add_training_options(CLI::App& c, TrainerOptions& o) {
       ->group("Training");
   c.add_option("--optimizer", o.optimizer,
                "How parameters follow their gradients: adamw, adafactor or sgd (momentum 0.9)")
-      ->check(CLI::IsMember({"adamw", "adafactor", "sgd"}))
+      ->check(Among({"adamw", "adafactor", "sgd"}))
       ->type_name("NAME")
       ->capture_default_str()
       ->group("Training");
   c.add_option("--learning-rate", o.rate, "Its highest")
-      ->transform(Between(1e-12, 1e6))
+      ->check(Between(1e-12, 1e6))
       ->type_name("X")
       ->capture_default_str()
       ->group("Training");
   c.add_option("--schedule", o.schedule,
                "How it goes on after the warm-up: constant, linear or cosine (down to 0), inverse-sqrt")
-      ->check(CLI::IsMember({"constant", "linear", "cosine", "inverse-sqrt"}))
+      ->check(Among({"constant", "linear", "cosine", "inverse-sqrt"}))
       ->type_name("NAME")
       ->capture_default_str()
       ->group("Training");
   c.add_option("--warmup", o.warmup, "Steps in which the rate rises to it; below 1: a share of all steps")
-      ->transform(Between(0.0, 1e12))
+      ->check(Between(0.0, 1e12))
       ->type_name("X")
       ->capture_default_str()
       ->group("Training");
   c.add_option("--weight-decay", o.decay, "Per step, times the rate")
-      ->transform(Between(0.0, 1e3))
+      ->check(Between(0.0, 1e3))
       ->type_name("X")
       ->capture_default_str()
       ->group("Training");
   c.add_option("--clip", o.clip, "The gradient's greatest norm; 0: no limit")
-      ->transform(Between(0.0, 1e9))
+      ->check(Between(0.0, 1e9))
       ->type_name("X")
       ->capture_default_str()
       ->group("Training");
   c.add_option("--label-smoothing", o.loss.smoothing, "Share of the probability that is spread over all tokens")
-      ->transform(Between(0.0, 0.99))
+      ->check(Between(0.0, 0.99))
       ->type_name("X")
       ->capture_default_str()
       ->group("Training");
   c.add_option("--dropout", o.dropout, "The base model's, while it trains; where not given, that of its config.json")
-      ->transform(Between(0.0, 0.99))
+      ->check(Between(0.0, 0.99))
       ->type_name("X")
       ->group("Training");
-  c.add_option_function<std::string>(
-       "--loss",
-       [&o](const std::string& name) { o.loss.choice = name == "mc" ? std::optional(ChoiceLoss{}) : std::nullopt; },
-       "lm: cross-entropy of the target; mc: over the choices too, and against the wrong ones, as T-Few")
-      ->check(CLI::IsMember({"lm", "mc"}))
+  c.add_option("--loss", o.loss_name,
+               "lm: cross-entropy of the target; mc: over the choices too, and against the wrong ones, as T-Few")
+      ->check(Among({"lm", "mc"}))
       ->type_name("NAME")
-      ->default_str("lm")
+      ->capture_default_str()
       ->group("Training");
   c.add_option("--seed", o.training.seed, "Of what is drawn: the order of the data, dropout, first weights")
-      ->transform(Between(std::uint64_t(0), ~std::uint64_t(0)))
+      ->check(Between(std::uint64_t(0), ~std::uint64_t(0)))
       ->type_name("N")
       ->capture_default_str()
       ->group("Training");
 
   c.add_option("--save-every", o.training.save_every, "Steps from one checkpoint to the next; 0: only after the last")
-      ->transform(Between(0ll, 1ll << 40))
+      ->check(Between(0ll, 1ll << 40))
       ->type_name("N")
       ->capture_default_str()
       ->group("Safety");
   o.training.validate_every = 100;
   c.add_option("--validate-every", o.training.validate_every, "Steps from one validation to the next")
-      ->transform(Between(1ll, 1ll << 40))
+      ->check(Between(1ll, 1ll << 40))
       ->type_name("N")
       ->capture_default_str()
       ->group("Safety");
@@ -151,21 +149,44 @@ void add_training_options(CLI::App& c, TrainerOptions& o) {
       ->group("Safety");
 }
 
-void add_lora_options(CLI::App& c, TrainerOptions& o) {
-  c.add_option("--rank", o.rank, "Of its matrices")
-      ->transform(Between(1, 1 << 16))
+void add_module_options(Command& c, TrainerOptions& o) {
+  c.add_option(
+       "--module", o.module,
+       "What the experts are: lora (low-rank corrections), ia3 (scalings), adapter (bottlenecks after sub-layers)")
+      ->check(Among({"lora", "ia3", "adapter"}))
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group("Experts");
+  c.add_option("--rank", o.rank, "Lora: of its matrices")
+      ->check(Between(1, 1 << 16))
       ->type_name("N")
       ->capture_default_str()
       ->group("Experts");
-  c.add_option("--alpha", o.alpha, "Its products count alpha / rank times")
-      ->transform(Between(1e-9, 1e9))
+  c.add_option("--alpha", o.alpha, "Lora: its products count alpha / rank times")
+      ->check(Between(1e-9, 1e9))
       ->type_name("X")
       ->capture_default_str()
       ->group("Experts");
-  c.add_option("--targets", o.targets,
-               "Which linears get it: endings of their names, or a regular expression of whole names")
+  c.add_option(
+       "--targets", o.targets,
+       "Lora and ia3: which linears get it, endings of their names or a regular expression of whole names; where "
+       "not given all of them, for ia3 k,v,wo")
       ->type_name("LIST")
+      ->group("Experts");
+  c.add_option("--bottleneck", o.bottleneck, "Adapter: numbers between its two products")
+      ->check(Between(1, 1 << 16))
+      ->type_name("N")
       ->capture_default_str()
+      ->group("Experts");
+  c.add_option("--activation", o.activation, "Adapter: the function between them")
+      ->check(Among({"silu", "relu", "gelu_new", "none"}))
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group("Experts");
+  c.add_flag(
+       "!--no-norm", o.norm,
+       "Adapter: no LayerNorm after it. Pools of adapters that were trained apart need this: experts share a site's "
+       "norm")
       ->group("Experts");
 }
 

@@ -5,8 +5,8 @@
 namespace anser::cli {
 
 /// What all kinds of training are told; the defaults are the caller's.
-void add_training_options(CLI::App& c, TrainerOptions& o);
-/// --rank, --alpha, --targets
-void add_lora_options(CLI::App& c, TrainerOptions& o);
+void add_training_options(Command& c, TrainerOptions& o);
+/// --module, and what each of them takes
+void add_module_options(Command& c, TrainerOptions& o);
 
 }  // namespace anser::cli

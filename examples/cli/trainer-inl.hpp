@@ -73,7 +73,7 @@ class TrainerOn final : public Trainer {
       std::string names;
       for (const std::string& name : names_) names += name + '\n';
       for (const std::string& name : names_) write_one(o.output + '/' + name, name, name, data, step);
-      write_safetensors(o.output + "/router.safetensors", router_tensors(training_->parameters()),
+      write_safetensors(o.output + "/router.safetensors", router_tensors(training_->parameters(), names_),
                         {{"experts", names}});
       write_file(o.output + "/router.json",
                  concat("{\n  \"router\": ", quote(o.engine.router.name), ",\n  \"steps\": ", step, "\n}\n"));
@@ -92,16 +92,44 @@ class TrainerOn final : public Trainer {
   void write_one(const std::string& directory, const std::string& expert, const std::string& name,
                  const std::string& data, long long step) const {
     const TrainerOptions& o = options_;
-    LoraDescription d;
-    d.rank = o.rank;
-    d.alpha = o.alpha;
-    d.targets = Targets::parse(o.targets);
-    d.base_model = o.engine.model;
     std::error_code problem;
     std::filesystem::create_directories(directory, problem);
     check(!problem, directory, ": the folder cannot be made: ", problem.message());
     write_record(directory, {name, o.engine.model, files_->hash(), data, step});
-    write_expert(directory, d, lora_tensors(training_->parameters(), expert));
+    with_module([&](const auto& module) {
+      write_expert(directory, description(module), expert_tensors(training_->parameters(), expert));
+    });
+  }
+  LoraDescription description(const Lora& module) const {
+    LoraDescription d;
+    d.rank = module.rank;
+    d.alpha = module.alpha;
+    d.targets = targets();
+    d.base_model = options_.engine.model;
+    return d;
+  }
+  Ia3Description description(const Ia3& module) const {
+    return {targets(), Targets::parse(module.feedforward).endings, options_.engine.model};
+  }
+  AdapterDescription description(const Adapter& module) const { return {module.activation, options_.engine.model}; }
+
+  template <class F>
+  void with_module(F&& f) const {
+    const TrainerOptions& o = options_;
+    if (o.module == "ia3")
+      f(Ia3{});
+    else if (o.module == "adapter")
+      f(Adapter{o.bottleneck, activation(), o.norm});
+    else
+      f(Lora{o.rank, o.alpha});
+  }
+  Activation activation() const {
+    const auto known = std::find(std::begin(activation_names), std::end(activation_names), options_.activation);
+    return Activation(known - std::begin(activation_names));
+  }
+  Targets targets() const {
+    if (!options_.targets.empty()) return Targets::parse(options_.targets);
+    return Targets::parse(options_.module == "ia3" ? "k,v,wo" : "q,k,v,o,wi,wi_0,wi_1,wo");
   }
   T5Config config() const {
     T5Config c = files_ ? read_config(*files_) : read_config(read_json(options_.config));
@@ -129,37 +157,49 @@ class TrainerOn final : public Trainer {
     for (const auto& p : parameters_) facts_.learned += p.value.shape().size();
   }
   void attach_experts() {
-    const TrainerOptions& o = options_;
-    std::vector<Expert> experts;
-    if (o.kind == Kind::gate) {
-      experts.push_back(load_expert(o.expert, &facts_.warnings));
-      check(experts[0].kind == "LORA", o.expert, ": a ", experts[0].kind,
-            " expert; gates are trained for LoRA experts");
-      check_against(experts[0], linears(model_));
-      const auto record = read_record(o.expert);
-      if (record && !record->base_hash.empty() && record->base_hash != files_->hash())
-        facts_.warnings.push_back(o.expert + " was trained on another model than " + o.engine.model);
-      experts[0].gates = nullptr;  // they begin at zeros, whatever was there
-      experts[0].name = "expert";  // folders may be renamed between a stop and going on
-    } else {
-      const int n = o.kind == Kind::joint ? o.experts : 1;
-      if (o.kind == Kind::joint && !o.training.resume) refuse_other_experts(o.output);
-      const auto digits = std::to_string(n - 1).size();
-      for (int e = 0; e < n; ++e) {
-        std::string number = std::to_string(e);
-        number.insert(0, digits - number.size(), '0');
-        experts.push_back(create_expert(o.kind == Kind::joint ? "expert-" + number : "expert",
-                                        sites_of(model_, Targets::parse(o.targets)), {o.rank, o.alpha},
-                                        Random::of(o.training.seed, Draws::experts).fork(std::uint64_t(e))));
-      }
-    }
-    for (const Expert& e : experts) names_.push_back(e.name);
-    if (o.kind == Kind::gate)
-      attach<B, Lora, SigmoidGate>(model_, experts);
-    else if (o.kind == Kind::joint && o.engine.router.name == "smear")
-      attach<B, Lora, Smear>(model_, experts, {}, {.seed = o.training.seed});
+    if (options_.kind == Kind::gate)
+      attach_gate();
     else
-      attach<B, Lora, Uniform>(model_, experts);
+      with_module([&](const auto& module) { attach_new(module); });
+  }
+  void attach_gate() {
+    const TrainerOptions& o = options_;
+    std::vector<Expert> experts{load_expert(o.expert, &facts_.warnings)};
+    Expert& e = experts[0];
+    check_against(e, linears(model_));
+    const auto record = read_record(o.expert);
+    if (record && !record->base_hash.empty() && record->base_hash != files_->hash())
+      facts_.warnings.push_back(o.expert + " was trained on another model than " + o.engine.model);
+    e.gates = nullptr;  // they begin at zeros, whatever was there
+    e.name = "expert";  // folders may be renamed between a stop and going on
+    names_.push_back(e.name);
+    if (e.kind == "IA3")
+      attach<B, Ia3, SigmoidGate>(model_, experts);
+    else if (e.kind == "ANSER_ADAPTER")
+      attach<B, Adapter, SigmoidGate>(model_, experts);
+    else
+      attach<B, Lora, SigmoidGate>(model_, experts);
+  }
+  template <class Module>
+  void attach_new(const Module& module) {
+    const TrainerOptions& o = options_;
+    const bool joint = o.kind == Kind::joint;
+    const int n = joint ? o.experts : 1;
+    if (joint && !o.training.resume) refuse_other_experts(o.output);
+    const auto sites = std::is_same_v<Module, Adapter> ? sublayers_of(model_) : sites_of(model_, targets());
+    const auto digits = std::to_string(n - 1).size();
+    std::vector<Expert> experts;
+    for (int e = 0; e < n; ++e) {
+      std::string number = std::to_string(e);
+      number.insert(0, digits - number.size(), '0');
+      experts.push_back(create_expert(joint ? "expert-" + number : "expert", sites, module,
+                                      Random::of(o.training.seed, Draws::experts).fork(std::uint64_t(e))));
+      names_.push_back(experts.back().name);
+    }
+    if (joint && o.engine.router.name == "smear")
+      attach<B, Module, Smear>(model_, experts, {}, {.seed = o.training.seed});
+    else
+      attach<B, Module, Uniform>(model_, experts);
   }
   /// What is computed together; fit() sees to it that it divides the batch, so that all parts count alike.
   int micro_batch() const { return std::min(options_.micro_batch, options_.batch); }

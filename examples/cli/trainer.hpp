@@ -18,11 +18,15 @@ struct TrainerOptions {
   std::string config;      // its config.json
   std::string vocabulary;  // its spiece.model or tokenizer.json
 
-  std::string expert;  // gate: its directory
-  std::string name;    // expert: its name; empty: the output's last folder
-  int rank = 16;
+  std::string expert;           // gate: its directory
+  std::string name;             // expert: its name; empty: the output's last folder
+  std::string module = "lora";  // or ia3, adapter
+  int rank = 16;                // lora
   double alpha = 1;
-  std::string targets = "q,k,v,o,wi,wi_0,wi_1,wo";
+  int bottleneck = 24;  // adapter
+  std::string activation = "silu";
+  bool norm = true;
+  std::string targets;       // empty: the module's own
   std::string learn = ".*";  // full: the weights that learn
   int experts = 8;           // joint: how many
   std::string learn_along;   // joint: weights of the model that learn with them
@@ -39,6 +43,7 @@ struct TrainerOptions {
 
   std::string optimizer = "adamw", schedule = "constant";
   double rate = 5e-3, warmup = 0.06, decay = 0, clip = 1, dropout = -1;  // warmup below 1: a share of the steps
+  std::string loss_name = "lm";                                          // or mc
   LossOptions loss;
   TrainingOptions training;
   std::string output;

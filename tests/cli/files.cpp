@@ -1,4 +1,4 @@
-// inspect, pool list and pool check.
+// inspect, pool list, pool check and pool import.
 #include "program.hpp"
 
 using namespace program;
@@ -87,4 +87,50 @@ BOOST_AUTO_TEST_CASE(checks_find_faults) {
   fault("weather/adapter_model.safetensors");
   run_badly("pool list faulty", 1, "--skip-broken");
   BOOST_TEST(run("pool list faulty --skip-broken").status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(checkpoints_of_others_are_imported) {
+  const auto import = [](const std::string& rest) { return run_well("pool import " + rest); };
+  const std::string model = " --model " + golden("v1_1");
+
+  BOOST_TEST(import(golden("torch/phatgoose.pt") + " --output goose --rows gate" + model)
+                 .find("goose: 2 LORA experts from phatgoose, 8 sites") == 0u);
+  BOOST_TEST(run_well("pool check goose" + model).find("2 LORA experts, 2 with gates: no problems") !=
+             std::string::npos);
+  write(scratch() / "names.txt", "quail\r\nagnews\n");
+  import(golden("torch/phatgoose.pt") + " --output named --kind phatgoose --rows activations --names names.txt");
+  for (const std::string name : {"quail", "agnews"})
+    BOOST_TEST(fs::exists(scratch() / "named" / name / "activations.safetensors"));
+  const std::string goose = golden("v1_1") + " --pool goose --router ", out = " --output goose.safetensors";
+  anser::write_safetensors(
+      (scratch() / "two.safetensors").string(),
+      {{"input_ids", *Safetensors(golden("v1_1/golden.safetensors")).find("single.input_ids")},
+       {"decoder_input_ids", *Safetensors(golden("v1_1/golden.safetensors")).find("single.decoder_input_ids")}});
+  std::vector<std::vector<double>> logits;  // what was imported is routed, and heard
+  for (const std::string router : {"none", "phatgoose --top-k 1"}) {
+    run_well("forward --model " + goose + router + " --tensors two.safetensors" + out);
+    logits.push_back(numbers(Safetensors((scratch() / "goose.safetensors").string()), "logits"));
+  }
+  BOOST_TEST(error(logits[1], logits[0]) > 0.01);
+
+  BOOST_TEST(import(golden("torch/tfew_ia3.pt") + " --output ia3/tfew --base-model t5").find("1 IA3 expert") !=
+             std::string::npos);
+  BOOST_TEST(anser::read_json((scratch() / "ia3/tfew/adapter_config.json").string()).text("base_model_name_or_path") ==
+             "t5");
+  BOOST_TEST(run_well("pool list ia3").find("IA3") != std::string::npos);
+  BOOST_TEST(import(golden("torch/peft_lora") + " --output old/peft" + model).find("1 LORA expert") !=
+             std::string::npos);
+  run_well("pool check old" + model);
+
+  run_badly("pool import " + golden("torch/phatgoose.pt") + " --output x", 1, "--rows gate");
+  run_badly("pool import " + golden("torch/phatgoose.pt") + " --output goose --rows gate", 1, "goose is there already");
+  run_badly("pool import " + golden("torch/phatgoose.pt") + " --output x --rows other", 2, "other");
+  run_badly("pool import " + golden("torch/phatgoose.pt") + " --output x --rows gate --names ia3", 1, "ia3");
+  run_badly("pool import " + golden("torch/tfew_ia3.pt") + " --output x --kind phatgoose", 1, "multi_lora_b");
+  run_badly("pool import " + golden("torch/tfew_ia3.pt") + " --output x --model " + (demo() / "model").string(), 1,
+            "another model");
+  run_badly("pool import " + golden("torch/calls_os_system.pt") + " --output x", 1, "calls os.system");
+  run_badly("pool import " + golden("torch/old.pt") + " --output x", 1, "old format");
+  run_badly("pool import " + golden("torch/tfew_ia3.pt"), 2, "--output");
+  BOOST_TEST(!fs::exists(scratch() / "x"));
 }
