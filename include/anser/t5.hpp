@@ -10,13 +10,19 @@
 #include "io/hf.hpp"
 #include "io/pool.hpp"
 #include "io/tokenizer.hpp"
+#include "module/adapter.hpp"
+#include "module/ia3.hpp"
 #include "module/lora.hpp"
 #include "module/none.hpp"
+#include "router/given.hpp"
+#include "router/mean_input.hpp"
 #include "router/none.hpp"
 #include "router/phatgoose.hpp"
 #include "router/sigmoid_gate.hpp"
 #include "router/smear.hpp"
+#include "router/spectr.hpp"
 #include "router/uniform.hpp"
+#include "router/weights.hpp"
 #include "t5/attach.hpp"
 #include "t5/generate.hpp"
 #include "t5/initialise.hpp"
@@ -29,11 +35,11 @@ T5Config read_config(const ModelDirectory& files);
 /// The same of a config.json alone, for a model that has no weights yet.
 T5Config read_config(const Json& config);
 
-/// The linears of a model by path, as a pool is checked against.
+/// The linears of a model and its sub-layers by path, as a pool is checked against.
 template <Backend B>
 std::vector<LinearSizes> linears(T5Model<B>& model) {
   std::vector<LinearSizes> all;
-  model.each_site([&](const Site& s, const auto&) { all.push_back({s.name, s.out, s.in}); });
+  model.each_place([&](const Site& s, const auto&) { all.push_back({s.name, s.out, s.in}); });
   return all;
 }
 

@@ -51,7 +51,7 @@ Real<B> batch_loss(const Context<B>& cx, const T5Model<B>& model, const TokenBat
   return choice_loss(cx, losses, lengths, texts.labels, *o.choice);
 }
 
-/// The sites that a new expert gets. Throws Error where no linear is meant, or a name means none; wi, wi_0 and wi_1 are
+/// The linears that a new expert gets. Throws Error where none is meant, or a name means none; wi, wi_0 and wi_1 are
 /// never at fault, for a model has the one or the others.
 template <Backend B>
 std::vector<Site> sites_of(T5Model<B>& model, const Targets& targets) {
@@ -59,14 +59,20 @@ std::vector<Site> sites_of(T5Model<B>& model, const Targets& targets) {
   model.each_site([&](const Site& site, const auto&) {
     if (targets.match(site.name)) sites.push_back(site);
   });
-  check(!sites.empty(), "targets: ", targets.written(), " names no linear of this model; they are called q, k, v, o, ",
-        model.config().gated ? "wi_0, wi_1" : "wi", " and wo");
+  const auto known = [&] { return model.config().gated ? "q, k, v, o, wi_0, wi_1 and wo" : "q, k, v, o, wi and wo"; };
+  check(!sites.empty(), "targets: ", targets.written(), " names no linear of this model; they are called ", known());
   for (const std::string& ending : targets.endings)
     check(ending == "wi" || ending == "wi_0" || ending == "wi_1" ||
               std::any_of(sites.begin(), sites.end(),
                           [&](const Site& site) { return Targets::parse(ending).match(site.name); }),
-          "targets: ", ending, " names no linear of this model; they are called q, k, v, o, ",
-          model.config().gated ? "wi_0, wi_1" : "wi", " and wo");
+          "targets: ", ending, " names no linear of this model; they are called ", known());
+  return sites;
+}
+/// The sub-layers' outputs, where adapters stand.
+template <Backend B>
+std::vector<Site> sublayers_of(T5Model<B>& model) {
+  std::vector<Site> sites;
+  model.each_sublayer([&](const Site& site, const auto&) { sites.push_back(site); });
   return sites;
 }
 
@@ -87,14 +93,26 @@ class Written {
   std::vector<NamedTensor> tensors;
 };
 
+/// What a parameter is called in an expert's file: of "<site>.lora_A.<expert>.weight" "<site>.lora_A.weight", of a norm
+/// that a site's experts share its own name; empty for what is no part of this expert.
+inline std::string name_in_expert(const std::string& parameter, const std::string& expert) {
+  for (const char* part : {".lora_A", ".lora_B", ".ia3_l", ".down", ".up"}) {
+    const std::string mine = part + ('.' + expert);
+    const std::size_t at = parameter.find(mine);
+    if (at == parameter.npos) continue;
+    const std::string rest = parameter.substr(at + mine.size());
+    if (rest.empty() || rest[0] == '.') return parameter.substr(0, at) + part + rest;
+  }
+  const bool norm = parameter.ends_with(".adapter.norm.weight") || parameter.ends_with(".adapter.norm.bias");
+  return norm ? parameter : std::string();
+}
+
 /// One expert's tensors among parameters, as adapter_model.safetensors names them.
 template <Backend B>
-std::vector<NamedTensor> lora_tensors(const std::vector<Parameter<B>>& parameters, const std::string& expert) {
+std::vector<NamedTensor> expert_tensors(const std::vector<Parameter<B>>& parameters, const std::string& expert) {
   Written w;
   for (const Parameter<B>& p : parameters)
-    for (const std::string matrix : {".lora_A.", ".lora_B."})
-      if (const std::string end = matrix + expert + ".weight"; p.name.ends_with(end))
-        w.add(p.name.substr(0, p.name.size() - end.size()) + matrix + "weight", p.value, p.value.shape());
+    if (const std::string name = name_in_expert(p.name, expert); !name.empty()) w.add(name, p.value, p.value.shape());
   return std::move(w.tensors);
 }
 
@@ -108,12 +126,14 @@ std::vector<NamedTensor> gate_tensors(const std::vector<Parameter<B>>& parameter
   return std::move(w.tensors);
 }
 
-/// What a router learned, and what else learned with it: everything among parameters but LoRA's matrices.
+/// What a router learned, and what else learned with it: everything among parameters but these experts'.
 template <Backend B>
-std::vector<NamedTensor> router_tensors(const std::vector<Parameter<B>>& parameters) {
+std::vector<NamedTensor> router_tensors(const std::vector<Parameter<B>>& parameters,
+                                        const std::vector<std::string>& experts) {
   Written w;
   for (const Parameter<B>& p : parameters)
-    if (p.name.find(".lora_A.") == p.name.npos && p.name.find(".lora_B.") == p.name.npos)
+    if (std::none_of(experts.begin(), experts.end(),
+                     [&](const std::string& e) { return !name_in_expert(p.name, e).empty(); }))
       w.add(p.name, p.value, p.value.shape());
   return std::move(w.tensors);
 }

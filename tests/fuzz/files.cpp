@@ -1,186 +1,15 @@
 // Model, expert and pool files cut and changed anywhere: each is read rightly, or refused with one Error.
-#include <sys/resource.h>
-
 #include <anser/io/hf.hpp>
 #include <anser/io/pool.hpp>
+#include <anser/io/torch_file.hpp>
 #include <boost/test/unit_test.hpp>
-#include <chrono>
-#include <cstdlib>
 #include <functional>
-#include <random>
 
-#include "../io/temporary.hpp"
+#include "mutator.hpp"
 
 namespace {
 
-using io_test::Folder;
-
-/// ANSER_FUZZ_ROUNDS multiplies the numbers of mutants; ANSER_FUZZ_SEED changes them.
-std::size_t from_environment(const char* name, std::size_t otherwise) {
-  const char* given = std::getenv(name);
-  return given ? std::size_t(std::max(1, std::atoi(given))) : otherwise;
-}
-
-/// Less address space, so that an allocation without bound fails here and not on a user's machine.
-/// Sanitizers reserve terabytes of it for themselves.
-class LittleMemory {
- public:
-  LittleMemory() {
-    getrlimit(RLIMIT_AS, &before_);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    const rlimit little{rlim_t(4) << 30, before_.rlim_max};
-    setrlimit(RLIMIT_AS, &little);
-#endif
-  }
-  ~LittleMemory() { setrlimit(RLIMIT_AS, &before_); }
-
- private:
-  rlimit before_{};
-};
-
-class Mutator {
- public:
-  explicit Mutator(std::size_t seed) : random_(seed) {}
-  std::size_t below(std::size_t n) { return n ? random_() % n : 0; }
-
-  /// One to three changes, anywhere in the bytes.
-  std::string bytes(std::string s) {
-    for (std::size_t changes = 1 + below(3); changes-- > 0 && !s.empty();) {
-      const std::size_t at = below(s.size()), from = below(s.size());
-      const std::size_t run = std::min({1 + below(12), s.size() - at, s.size() - from});
-      switch (below(6)) {
-        case 0: s[at] = char(s[at] ^ (1 << below(8))); break;
-        case 1: s[at] = char(below(256)); break;
-        case 2: s.replace(at, run, s.substr(from, run)); break;
-        case 3: s.erase(at, run); break;
-        case 4: s.insert(at, s.substr(from, run)); break;
-        default: s.resize(at);
-      }
-    }
-    return s;
-  }
-
-  /// One or two changes that leave it JSON, or nearly: a value or a name becomes another.
-  std::string json(std::string s) {
-    for (std::size_t changes = 1 + below(2); changes-- > 0;) {
-      const auto [at, length] = token(s);
-      s.replace(at, length, pick());
-    }
-    return s;
-  }
-
-  /// A safetensors file whose header was changed and whose length still says where it ends.
-  std::string header(const std::string& s) {
-    std::size_t length = 0;
-    for (std::size_t i = 0; i < 8; ++i) length |= std::size_t(static_cast<unsigned char>(s[i])) << (8 * i);
-    const std::string text = s.substr(8, length), changed = below(4) ? json(text) : bytes(text);
-    return io_test::safetensors(changed, 0) + s.substr(8 + length);
-  }
-
- private:
-  /// A number, a word or a text between quotes.
-  std::pair<std::size_t, std::size_t> token(const std::string& s) {
-    std::vector<std::pair<std::size_t, std::size_t>> all;
-    for (std::size_t i = 0; i < s.size();) {
-      std::size_t end = i + 1;
-      if (s[i] == '"') {
-        while (end < s.size() && s[end] != '"') ++end;
-        end = std::min(end + 1, s.size());
-      } else if (std::isalnum(static_cast<unsigned char>(s[i])) || s[i] == '-') {
-        while (end < s.size() && (std::isalnum(static_cast<unsigned char>(s[end])) || s[end] == '.')) ++end;
-      } else {
-        ++i;
-        continue;
-      }
-      all.emplace_back(i, end - i);
-      i = end;
-    }
-    return all.empty() ? std::pair<std::size_t, std::size_t>(0, 0) : all[below(all.size())];
-  }
-  std::string pick() {
-    static const std::vector<std::string> values = {
-        "0",
-        "1",
-        "-1",
-        "2",
-        "3",
-        "64",
-        "2147483647",
-        "2147483648",
-        "4294967296",
-        "4611686018427387904",
-        "9223372036854775807",
-        "9223372036854775808",
-        "18446744073709551615",
-        "18446744073709551616",
-        "1e308",
-        "1e999",
-        "0.5",
-        "-0",
-        "true",
-        "false",
-        "null",
-        "[]",
-        "{}",
-        "[[[[[[[]]]]]]]",
-        "\"\"",
-        "\"F32\"",
-        "\"F16\"",
-        "\"BF16\"",
-        "\"F64\"",
-        "\"I64\"",
-        "\"U8\"",
-        "\"F8_E4M3\"",
-        "\"BOOL\"",
-        "\"NEW\"",
-        "\"q\"",
-        "\".*\"",
-        "\"(a*)*\"",
-        "\"(\"",
-        "\"(?=.*)*(.*)*(.*)*x\"",
-        "\"all-linear\"",
-        "\"LORA\"",
-        "\"IA3\"",
-        "\"ANSER_ADAPTER\"",
-        "\"a.safetensors\"",
-        "\"../m/model.safetensors\"",
-        "\"\\u0000\"",
-        "\"shape\"",
-        "\"dtype\"",
-        "\"data_offsets\"",
-        "\"__metadata__\"",
-        "\"r\"",
-        "\"lora_alpha\"",
-        "\"rank_pattern\"",
-        "\"base_model.model.encoder.block.0.layer.0.SelfAttention.q.lora_A.weight\""};
-    return values[below(values.size())];
-  }
-
-  std::mt19937_64 random_;
-};
-
-struct Outcome {
-  std::size_t read = 0, refused = 0;
-};
-
-/// Runs `read`, which may throw Error alone: one line that names a file below the folder.
-void attempt(const Folder& folder, const std::string& what, const std::function<void()>& read, Outcome& outcome) {
-  BOOST_TEST_CHECKPOINT(what);
-  const auto start = std::chrono::steady_clock::now();
-  try {
-    read();
-    ++outcome.read;
-  } catch (const anser::Error& e) {
-    ++outcome.refused;
-    const std::string said = e.what();
-    if (said.find(folder.path()) == said.npos || said.size() > 4000)
-      BOOST_ERROR(what + ": an error of another form: " + said);
-  } catch (const std::exception& e) {
-    BOOST_ERROR(what + ": another exception: " + e.what());
-  }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (seconds > 20) BOOST_ERROR(what + " took " + std::to_string(seconds) + " s");
-}
+using namespace fuzz_test;
 
 /// Every number of every tensor that can be computed with, and none beyond the file.
 void use(const anser::Source& source) {
@@ -245,14 +74,22 @@ void fuzz(const Folder& folder, const std::string& file, const std::function<voi
   const std::size_t seed = from_environment("ANSER_FUZZ_SEED", 1),
                     rounds = 2000 * from_environment("ANSER_FUZZ_ROUNDS", 1);
   const std::string whole = io_test::read(folder.path(file));
-  const bool json = file.ends_with(".json");
+  const bool json = file.ends_with(".json"), torch = file.ends_with(".bin");
+  std::vector<std::pair<std::string, std::string>> inside;
+  if (torch) {
+    const anser::ZipFile zip(folder.path(file));
+    for (const auto& e : zip.entries()) inside.emplace_back(e.name, zip.text(e));
+  }
   Outcome sound, changed, cuts;
   attempt(folder, file, read, sound);
   BOOST_TEST(sound.read == 1u);
   Mutator mutator(seed);
   for (std::size_t i = 0; i < rounds; ++i) {
     const bool form = mutator.below(2);
-    folder.write(file, form ? json ? mutator.json(whole) : mutator.header(whole) : mutator.bytes(whole));
+    folder.write(file, !form   ? mutator.bytes(whole)
+                       : json  ? mutator.json(whole)
+                       : torch ? mutator.pickle(inside)
+                               : mutator.header(whole));
     attempt(folder, anser::concat(file, ", seed ", seed, ", mutant ", i), read, changed);
   }
   BOOST_TEST_MESSAGE(file << ": " << changed.read << " read, " << changed.refused << " refused");
@@ -313,6 +150,62 @@ BOOST_AUTO_TEST_CASE(experts) {
     fuzz(folder, std::string("p/e/") + file, read);
 }
 
+/// An expert as PEFT wrote it before safetensors.
+void write_pickled_expert(const Folder& folder) {
+  folder.write("t/e/adapter_config.json", R"({"peft_type": "LORA", "r": 2, "lora_alpha": 8, "target_modules": ["q"]})");
+  const std::string at = "base_model.model." + q;
+  const std::string pickle = "\x80\x02}q" + io_test::little(0, 1) + "(" + io_test::pickled(at + ".lora_A.weight") +
+                             io_test::pickled_tensor({0, {2, 8}, {1, 2}, "FloatStorage", "0", 16}) + "q\1" +
+                             io_test::pickled(at + ".lora_B.weight") +
+                             io_test::pickled_tensor({4, {8, 2}, {2, 1}, "HalfStorage", "1", 20}) +
+                             io_test::pickled("epoch") + "K\7" + io_test::pickled("settings") + "](N}e" + "u.";
+  folder.write("t/e/adapter_model.bin", io_test::torch_file(pickle, {std::string(64, '\1'), std::string(40, '\2')}));
+}
+
+BOOST_AUTO_TEST_CASE(experts_that_torch_saved) {
+  const Folder folder;
+  write_pickled_expert(folder);
+  fuzz(folder, "t/e/adapter_model.bin", [&] {
+    const anser::Pool pool = anser::load_pool(folder.path("t"));
+    for (const anser::Expert& e : pool.experts) use(e);
+    anser::check_against(pool, {{q, 8, 8}});
+  });
+}
+
+// With check sums compared, a changed file is refused, or its change was none of what was saved.
+BOOST_AUTO_TEST_CASE(files_of_torch_that_pass_their_check_sums_are_what_was_saved) {
+  const LittleMemory little;
+  const Folder folder;
+  write_pickled_expert(folder);
+  for (const std::string& whole : {io_test::read(folder.path("t/e/adapter_model.bin")),
+                                   io_test::read(std::string(ANSER_TEST_GOLDEN_DIR) + "/torch/views.pt")}) {
+    BOOST_TEST_REQUIRE(!whole.empty(), "a golden file is missing; make it: tests/golden/make.py torch");
+    const auto contents = [](const std::string& path) {
+      const anser::TorchFile file(path);
+      file.check_sums();
+      std::map<std::string, std::string> all;
+      for (const std::string& name : file.names()) {
+        const auto t = *file.find(name);
+        all[anser::concat(name, anser::name_of(t.dtype), t.shape)].assign(reinterpret_cast<const char*>(t.data),
+                                                                          t.bytes());
+      }
+      return all;
+    };
+    const auto sound = contents(folder.write("sound.pt", whole));
+    Outcome outcome;
+    Mutator mutator(from_environment("ANSER_FUZZ_SEED", 1));
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < 2000 * from_environment("ANSER_FUZZ_ROUNDS", 1); ++i) {
+      const std::string path = folder.write("changed.pt", mutator.bytes(whole));
+      attempt(
+          folder, anser::concat("check sums, mutant ", i), [&] { wrong += contents(path) != sound; }, outcome);
+    }
+    BOOST_TEST(wrong == 0u);
+    BOOST_TEST(outcome.read > 0u);  // such as a date
+    BOOST_TEST(outcome.refused > outcome.read);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(files_of_zeros_and_of_noise) {
   const Folder folder;
   Mutator mutator(from_environment("ANSER_FUZZ_SEED", 1));
@@ -327,6 +220,8 @@ BOOST_AUTO_TEST_CASE(files_of_zeros_and_of_noise) {
           folder, anser::concat("noise of ", size), [&] { anser::Safetensors::open(path); }, outcome);
       attempt(
           folder, anser::concat("noise of ", size), [&] { anser::read_json(path); }, outcome);
+      attempt(
+          folder, anser::concat("noise of ", size), [&] { anser::TorchFile::open(path); }, outcome);
     }
   }
   // Eight zeros are a header of no bytes, which is no object either.

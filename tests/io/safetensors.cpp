@@ -128,6 +128,27 @@ BOOST_AUTO_TEST_CASE(tensors_that_cannot_be_computed_with_are_listed_and_refused
              0u);
 }
 
+BOOST_AUTO_TEST_CASE(tensors_can_be_made_as_they_are_written) {
+  const io_test::Folder folder;
+  const std::vector<float> old{1, 2}, fresh{3, 4};
+  std::vector<std::string> asked;
+  const auto write = [&](const Shape& made) {
+    anser::write_safetensors(folder.path("t"),
+                             {{"b", anser::stored_view(old.data(), {2})}, {"a", anser::stored_view(old.data(), {2})}},
+                             {}, [&](const std::string& name, const anser::Stored& tensor) {
+                               asked.push_back(name);
+                               return name == "b" ? anser::stored_view(fresh.data(), made) : tensor;
+                             });
+  };
+  write({2});
+  BOOST_TEST((asked == std::vector<std::string>{"a", "b"}));
+  const auto st = Safetensors::open(folder.path("t"));
+  BOOST_TEST(std::memcmp(st->find("a")->data, old.data(), 8) == 0);
+  BOOST_TEST(std::memcmp(st->find("b")->data, fresh.data(), 8) == 0);
+  CHECK_SAYS(write({1}), "b was announced as F32 [2] and is F32 [1]");
+  BOOST_TEST(std::memcmp(Safetensors::open(folder.path("t"))->find("b")->data, fresh.data(), 8) == 0);
+}
+
 BOOST_AUTO_TEST_CASE(bad_names_are_not_written) {
   const io_test::Folder folder;
   const std::vector<float> f{1};

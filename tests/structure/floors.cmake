@@ -12,13 +12,15 @@ set(sees_module ${sees_nn} nn)
 set(sees_router ${sees_nn} nn)
 set(sees_routed ${sees_nn} nn module router)
 set(sees_t5 ${sees_routed} routed)
+set(sees_bert ${sees_nn} nn)
 set(sees_io ${sees_nn} nn)
+set(sees_merge ${sees_io} io)
 set(sees_train ${sees_io} io)
 set(sees_eval ${sees_t5} t5 io)
-set(umbrellas anser.hpp cpu.hpp cuda.hpp t5.hpp t5-inl.hpp train.hpp)
+set(umbrellas anser.hpp bert.hpp bert-inl.hpp cpu.hpp cuda.hpp t5.hpp t5-inl.hpp train.hpp)
 
 # Which headers may include an outside library, as regular expressions of the path below include/anser.
-set(may_include_Eigen "^backend/cpu")
+set(may_include_Eigen "^(backend/cpu|merge/low_rank-inl)")  # decompositions that no backend needs
 set(may_include_oneapi "^backend/cpu")
 set(may_include_cuda "^backend/cuda")
 set(may_include_nlohmann "^io/")

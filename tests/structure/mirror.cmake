@@ -3,7 +3,7 @@
 # tests/X or docs/X stands for a header that is gone. Run as: cmake -DROOT=<repository> -P mirror.cmake
 include("${CMAKE_CURRENT_LIST_DIR}/includes.cmake")
 
-set(umbrellas anser.hpp cpu.hpp cuda.hpp t5.hpp train.hpp)
+set(umbrellas anser.hpp bert.hpp cpu.hpp cuda.hpp t5.hpp train.hpp)
 set(own_pages module router)  # folders whose every header has a page
 set(problems "")
 

@@ -155,7 +155,8 @@ ANSER_INLINE std::vector<std::string> Safetensors::names() const {
 }
 
 ANSER_INLINE void write_safetensors(const std::string& path, std::vector<NamedTensor> tensors,
-                                    const std::map<std::string, std::string>& metadata) {
+                                    const std::map<std::string, std::string>& metadata,
+                                    const std::function<Stored(const std::string&, const Stored&)>& make) {
   std::sort(tensors.begin(), tensors.end(), [](const NamedTensor& a, const NamedTensor& b) {
     const std::size_t wide_a = size_of(a.second.dtype), wide_b = size_of(b.second.dtype);
     return wide_a != wide_b ? wide_a > wide_b : a.first < b.first;
@@ -187,7 +188,10 @@ ANSER_INLINE void write_safetensors(const std::string& path, std::vector<NamedTe
   out.write(length.data(), length.size());
   out.write(header);
   for (const auto& [name, t] : tensors) {
-    out.write(t.data, t.bytes());
+    const Stored made = make ? make(name, t) : t;
+    check(made.dtype == t.dtype && made.shape == t.shape, path, ": ", name, " was announced as ", name_of(t.dtype), ' ',
+          t.shape, " and is ", name_of(made.dtype), ' ', made.shape);
+    out.write(made.data, made.bytes());
     if (t.evict) t.evict();
   }
   out.commit();

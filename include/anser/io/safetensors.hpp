@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -64,8 +65,11 @@ Stored stored_view(const T* data, Shape shape) {
 
 /// Writes the tensors under their names, whole or not at all (see OutputFile). Tensors of wide dtypes come first, so
 /// that each is aligned to its own; within a dtype by name.
+/// With `make`, a tensor's bytes are those of make(name, tensor), which is asked when its turn comes and must have the
+/// same dtype and shape: files larger than memory.
 void write_safetensors(const std::string& path, std::vector<NamedTensor> tensors,
-                       const std::map<std::string, std::string>& metadata = {});
+                       const std::map<std::string, std::string>& metadata = {},
+                       const std::function<Stored(const std::string& name, const Stored& tensor)>& make = {});
 
 /// The index of the first number that is NaN or infinite. Integers have none.
 std::optional<std::size_t> find_non_finite(const Stored&);

@@ -1,5 +1,4 @@
 #pragma once
-#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -41,12 +40,10 @@ template <Accounted B, class O, class F>
 MemoryPlan plan_step(Fit<B, O>& fit, F&& loss) {
   for (const Parameter<B>& p : fit.parameters()) p.value.data();  // a file's numbers are read when first asked for
   struct Restore {
-    Fit<B, O>& fit;
-    long long steps = fit.optimizer.steps;
-    int accumulate = fit.accumulate;
-    ~Restore() { fit.optimizer.steps = steps, fit.accumulate = accumulate; }
-  } restore{fit};
-  fit.accumulate = std::min(fit.accumulate, 2);  // from the second batch on each finds what the second found
+    long long& steps;
+    long long before = steps;
+    ~Restore() { steps = before; }
+  } restore{fit.optimizer.steps};
   return plan_memory(fit.parameters().at(0).value.device(), [&] { fit.step(loss); });
 }
 

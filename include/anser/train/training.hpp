@@ -186,6 +186,13 @@ class Training {
     if (extent.within(extent_)) return;
     extent_ = extent_.joined(extent);
     const TokenBatch largest = extent_.filled(0);
+    struct Restore {
+      int& accumulate;
+      int before = accumulate;
+      ~Restore() { accumulate = before; }
+    } restore{fit_.accumulate};
+    fit_.accumulate =
+        std::min(fit_.accumulate, 2);  // all parts are the largest batch: the third finds what the second did
     const MemoryPlan p = plan_step(fit_, [&](const Context<B>& cx, int i) { return loss_(cx, largest, about(i)); });
     planned(p);
     fit_.parameters()[0].value.device().limit_memory(p.peak());
