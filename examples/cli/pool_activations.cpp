@@ -36,7 +36,12 @@ std::vector<std::string> data_of(const Expert& e, const Options& o) {
   const auto record = read_record(e.origin);
   check(record && !record->training_data.empty(), e.origin,
         ": expert.json does not say what it was trained on; give --data and --experts ", e.name);
-  return split(record->training_data);
+  const auto named = split(record->training_data);
+  std::error_code ignored;
+  for (const auto& path : named)
+    check(std::filesystem::exists(path, ignored), e.origin, ": expert.json names ", path,
+          " as what it was trained on, and there is no such file; give --data and --experts ", e.name);
+  return named;
 }
 
 /// So many examples, spread evenly over the files, in batches of like lengths.

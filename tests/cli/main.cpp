@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_CASE(help_teaches) {
 BOOST_AUTO_TEST_CASE(wrong_usage) {
   run_badly("genrate", 2, "did you mean generate?");
   run_badly("xyzzy", 2, "there is no command 'xyzzy'");
-  run_badly("pool merge", 2, "there is no command 'pool merge'");
+  run_badly("pool mergers", 2, "there is no command 'pool mergers'");
   run_badly("pool", 2, "a command is missing: list, check");
   run_badly("generate --modell x --prompt y", 2, "did you mean --model?");
   run_badly("generate --prompt y", 2, "--model is required");
@@ -61,8 +61,7 @@ BOOST_AUTO_TEST_CASE(wrong_usage) {
     run_badly("demo --output never --seed " + number, 2, number + " is not a whole number from 0 to");
   }
   run_badly("trace --model x --pool y --input z --output page.htlm", 2, "neither .jsonl (lines) nor .html (a page)");
-  run_badly("generate --model x --pool y --router phatgose --prompt z", 2,
-            "known are none, uniform, phatgoose, smear, sigmoid-gate; did you mean phatgoose?");
+  run_badly("generate --model x --pool y --router phatgose --prompt z", 2, "sigmoid-gate; did you mean phatgoose?");
   run_badly("forward --model x", 2, "--tensors");
   BOOST_TEST(run("").status == 2);
 }

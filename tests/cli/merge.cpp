@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(a_linear_merge_computes_what_uniform_does) {
   run_well("pool merge " + golden("pool/even") + " --method cat --lambda 0.125 --output stacks/cat");
   BOOST_TEST(error(logits(model + "--pool stacks --router uniform", file), expected) < 1e-4);
   run_well("pool check merges --model " + golden("v1_1"));
-  run_badly("pool merge " + golden("pool/even") + " --output merges/linear", 1, "merges/linear exists");
+  run_badly("pool merge " + golden("pool/even") + " --output merges/linear", 1, "merges/linear is there already");
 }
 
 BOOST_AUTO_TEST_CASE(cuts_tell_what_they_lose) {

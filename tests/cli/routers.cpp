@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(spectra_and_activations) {
   fs::copy(demo() / "pool", scratch() / "active", fs::copy_options::recursive);
   const std::string active = demo_model() + "--pool active ";
   run_badly("score " + active + "--router average-activation --input asked.jsonl", 1, "pool activations");
-  run_badly("pool activations active " + demo_model(), 1, "does not say what it was trained on");
+  run_badly("pool activations active " + demo_model(), 1, "as what it was trained on, and there is no such file");
   run_well("pool activations active " + demo_model() + "--data " + data().string() + " --examples 7 --batch-size 3");
   BOOST_TEST(scores(active + "--router average-activation") != scores(active + "--router phatgoose"));
   // The rows do not depend on how texts were batched, but for rounding; and who has them is left alone.
