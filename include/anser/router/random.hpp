@@ -1,0 +1,43 @@
+#pragma once
+#include <vector>
+
+#include "concept.hpp"
+
+namespace anser {
+
+/// One expert per example and site, drawn anew at every pass while training; in evaluation all are heard alike. What a
+/// router has to beat. Trained jointly with the experts.
+struct RandomRouter {
+  template <Backend B>
+  struct On;
+};
+
+template <Backend B>
+struct RandomRouter::On {
+  B* device;
+  Site site;
+  std::vector<std::int32_t> who;  // those that the site has
+
+  On(B& device_, RandomRouter, const Site& s) : device(&device_), site(s) {}
+  static void visit(auto&, auto&&) {}
+  void prepare(const Site& s, std::span<const Expert> experts) {
+    for (std::size_t e = 0; e < experts.size(); ++e)
+      if (experts[e].has(s.name)) who.push_back(std::int32_t(e));
+  }
+
+  OutputRouting<B> route(const Context<B>&, const Tensor<B>&, const Batch<B>& batch) const {
+    using R = typename B::real;
+    if (who.empty()) return {};
+    const int n = int(who.size());
+    if (!batch.training)
+      return {Index<B>(*device, {1, n}, who), Real<B>(*device, {1, n}, std::vector<R>(who.size(), R(1) / R(n)))};
+    const Random draw = batch.random.fork((std::uint64_t(2) << 32) + std::uint64_t(site.index));
+    std::vector<std::int32_t> chosen;
+    for (int b = 0; b < batch.examples; ++b) chosen.push_back(who[draw.draw(std::uint64_t(b))[0] % who.size()]);
+    return {Index<B>(*device, {batch.examples, 1}, chosen),
+            Real<B>(*device, {batch.examples, 1}, std::vector<R>(chosen.size(), 1))};
+  }
+};
+static_assert(Router<RandomRouter>);
+
+}  // namespace anser
