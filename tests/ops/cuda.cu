@@ -4,6 +4,7 @@
 #include "attention.hpp"
 #include "average.hpp"
 #include "cache.hpp"
+#include "choose.hpp"
 #include "column_norms.hpp"
 #include "dropout.hpp"
 #include "elementwise.hpp"

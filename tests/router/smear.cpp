@@ -47,7 +47,8 @@ template <Backend D>
 Smear::On<D> with(const Context<D>& cx, const Site& site, const Inputs<D>& t, Smear o = {}) {
   Smear::On<D> on(cx.device, o, site);
   on.prepare(site, lora_pool({site}, {2, 0, 2, 2}));
-  on.weight = t[1], on.input_scale = t[2], on.input_bias = t[3], on.row_scale = t[4], on.row_bias = t[5];
+  auto& s = on.scores;
+  s.weight = t[1], s.input_scale = t[2], s.input_bias = t[3], s.row_scale = t[4], s.row_bias = t[5];
   return on;
 }
 
@@ -85,7 +86,7 @@ BOOST_AUTO_TEST_CASE(new_routers_hear_all_alike) {
   const Site site = linear_site(width, 3, 4);
   Smear::On<B> on(device<B>(), {}, site), other(device<B>(), {.seed = 1}, site);
   for (auto* o : {&on, &other}) o->prepare(site, lora_pool({site}, {1, 1, 1, 1}));
-  BOOST_TEST((on.weight.host() != other.weight.host()));
+  BOOST_TEST((on.scores.weight.host() != other.scores.weight.host()));
   Batch<B> batch;
   const auto r = on.route({device<B>()}, tensor<B>(device<B>(), {1, width}, numbers(width, 1)), batch);
   for (const float w : r.weight.host()) BOOST_CHECK_SMALL(w - 0.25f, 0.05f);

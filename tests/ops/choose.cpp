@@ -1,0 +1,3 @@
+#include "host.hpp"
+//
+#include "choose.hpp"
