@@ -1,10 +1,15 @@
 #pragma once
+#include <anser/router/ensemble.hpp>
 #include <anser/router/given.hpp>
+#include <anser/router/hash.hpp>
 #include <anser/router/none.hpp>
 #include <anser/router/phatgoose.hpp>
+#include <anser/router/random.hpp>
 #include <anser/router/sigmoid_gate.hpp>
 #include <anser/router/smear.hpp>
 #include <anser/router/spectr.hpp>
+#include <anser/router/st_gumbel.hpp>
+#include <anser/router/top1.hpp>
 #include <anser/router/uniform.hpp>
 #include <anser/router/weights.hpp>
 #include <map>
@@ -34,6 +39,17 @@ double setting(const RouterOptions& o, const std::string& key, double otherwise)
 /// router's.
 RouterOptions resolve(RouterOptions o);
 
+/// Those that are trained together with their pool: f(name, what it does, the policy).
+template <class F>
+void each_joint_router(std::uint64_t seed, F&& f) {
+  f("smear", "per input and site all experts merged into one", Smear{.seed = seed});
+  f("ensemble", "per input and site all experts, their outputs weighted", Ensemble{.seed = seed});
+  f("top1", "per input and site the most probable expert, times its probability", Top1{.seed = seed});
+  f("st-gumbel", "per input and site one expert, drawn while it trains", StGumbel{.seed = seed});
+  f("hash", "per input and site the expert that a hash of the input names", Hash{.seed = seed});
+  f("random", "per input and site any expert while it trains, then all alike", RandomRouter{});
+}
+
 /// Every router that the program knows: f(name, what it does, the policy). A new router is one line here.
 template <class F>
 void each_router(const RouterOptions& o, F&& f) {
@@ -55,7 +71,7 @@ void each_router(const RouterOptions& o, F&& f) {
     SpectR{.top_k = o.top_k, .temperature = t, .arrow = true});
   f("spectr", "per token and site the --top-k LoRA experts that would add most",
     SpectR{.top_k = o.top_k, .temperature = t});
-  f("smear", "per input and site all experts merged into one, as trained with `anser train joint`", Smear{});
+  each_joint_router(0, f);
   f("sigmoid-gate", "a pool of one expert, weighted by its own gate as in gate training", SigmoidGate{});
 }
 

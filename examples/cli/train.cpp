@@ -193,9 +193,15 @@ void add_joint(Command& train) {
       o);
   add_model_options(c, o->engine);
   c.add_option("--output", o->output, "The pool's directory")->required()->check(Named{})->type_name("DIR");
-  c.add_option("--router", o->engine.router.name,
-               "smear: all experts merged by a softmax per input and site; uniform: merged alike, the plain average")
-      ->check(Among({"smear", "uniform"}))
+  std::string what = "Who decides which experts are heard:";
+  std::vector<std::string> known;
+  each_joint_router(0, [&](const char* name, const char* does, auto) {
+    known.push_back(name);
+    what += fmt::format("\n{}: {}", name, does);
+  });
+  known.push_back("uniform");
+  c.add_option("--router", o->engine.router.name, what + "\nuniform: all of them alike")
+      ->check(Among(known))
       ->type_name("NAME")
       ->capture_default_str()
       ->group("Experts");

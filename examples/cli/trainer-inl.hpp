@@ -196,10 +196,14 @@ class TrainerOn final : public Trainer {
                                       Random::of(o.training.seed, Draws::experts).fork(std::uint64_t(e))));
       names_.push_back(experts.back().name);
     }
-    if (joint && o.engine.router.name == "smear")
-      attach<B, Module, Smear>(model_, experts, {}, {.seed = o.training.seed});
-    else
-      attach<B, Module, Uniform>(model_, experts);
+    bool attached = false;
+    if (joint)
+      each_joint_router(o.training.seed, [&](const std::string& name, const char*, auto router) {
+        if (name != o.engine.router.name) return;
+        attach(model_, std::span<const Expert>(experts), module, router);
+        attached = true;
+      });
+    if (!attached) attach<B, Module, Uniform>(model_, experts);
   }
   /// What is computed together; fit() sees to it that it divides the batch, so that all parts count alike.
   int micro_batch() const { return std::min(options_.micro_batch, options_.batch); }

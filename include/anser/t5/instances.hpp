@@ -2,13 +2,18 @@
 #include "../module/adapter.hpp"
 #include "../module/ia3.hpp"
 #include "../module/lora.hpp"
+#include "../router/ensemble.hpp"
 #include "../router/given.hpp"
+#include "../router/hash.hpp"
 #include "../router/mean_input.hpp"
 #include "../router/none.hpp"
 #include "../router/phatgoose.hpp"
+#include "../router/random.hpp"
 #include "../router/sigmoid_gate.hpp"
 #include "../router/smear.hpp"
 #include "../router/spectr.hpp"
+#include "../router/st_gumbel.hpp"
+#include "../router/top1.hpp"
 #include "../router/uniform.hpp"
 #include "../router/weights.hpp"
 #include "attach.hpp"
@@ -31,14 +36,19 @@
 #define ANSER_ROUTED_INSTANCE(prefix, B, Module, Router) \
   prefix template void attach<B, Module, Router>(T5Model<B>&, std::span<const Expert>, Module, Router);
 
-#define ANSER_MODULE_INSTANCES(prefix, B, Module)       \
-  ANSER_ROUTED_INSTANCE(prefix, B, Module, Given)       \
-  ANSER_ROUTED_INSTANCE(prefix, B, Module, MeanInput)   \
-  ANSER_ROUTED_INSTANCE(prefix, B, Module, None)        \
-  ANSER_ROUTED_INSTANCE(prefix, B, Module, PhatGoose)   \
-  ANSER_ROUTED_INSTANCE(prefix, B, Module, SigmoidGate) \
-  ANSER_ROUTED_INSTANCE(prefix, B, Module, Smear)       \
-  ANSER_ROUTED_INSTANCE(prefix, B, Module, Uniform)     \
+#define ANSER_MODULE_INSTANCES(prefix, B, Module)        \
+  ANSER_ROUTED_INSTANCE(prefix, B, Module, Ensemble)     \
+  ANSER_ROUTED_INSTANCE(prefix, B, Module, Given)        \
+  ANSER_ROUTED_INSTANCE(prefix, B, Module, Hash)         \
+  ANSER_ROUTED_INSTANCE(prefix, B, Module, MeanInput)    \
+  ANSER_ROUTED_INSTANCE(prefix, B, Module, None)         \
+  ANSER_ROUTED_INSTANCE(prefix, B, Module, PhatGoose)    \
+  ANSER_ROUTED_INSTANCE(prefix, B, Module, RandomRouter) \
+  ANSER_ROUTED_INSTANCE(prefix, B, Module, SigmoidGate)  \
+  ANSER_ROUTED_INSTANCE(prefix, B, Module, Smear)        \
+  ANSER_ROUTED_INSTANCE(prefix, B, Module, StGumbel)     \
+  ANSER_ROUTED_INSTANCE(prefix, B, Module, Top1)         \
+  ANSER_ROUTED_INSTANCE(prefix, B, Module, Uniform)      \
   ANSER_ROUTED_INSTANCE(prefix, B, Module, Weights)
 
 #define ANSER_ROUTED_INSTANCES(prefix, B)        \
