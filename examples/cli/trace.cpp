@@ -27,8 +27,9 @@ std::vector<std::string> pieces(const Tokenizer& tokenizer, const std::vector<st
 }
 
 /// All sites of one input. The decoder reads its start token and then the target, or else the winning hypothesis.
-TracedInput trace_input(Engine& engine, const Tokenizer& tokenizer, const Json& record, const Options& o) {
-  const auto expert = experts_for({record}, engine.pool(), o.engine.router, o.engine.threads);
+/// `expert`: where the router leaves the decision to whoever knows, as Engine takes it.
+TracedInput trace_input(Engine& engine, const Tokenizer& tokenizer, const Json& record, const std::vector<int>& expert,
+                        const Options& o) {
   const T5Config& c = engine.config();
   TracedInput traced{record.text("input"), {}, {}, {}};
   const auto source = tokenizer.encode(traced.text);
@@ -109,8 +110,9 @@ void run(const Options& o) {
   std::vector<TracedInput> all;
   std::size_t sites = 0;
   Progress progress("tracing", records.size());
-  for (const Json& r : records) {
-    TracedInput traced = trace_input(*engine, tokenizer, r, o);
+  const auto experts = experts_for(records, engine->pool(), o.engine.router, o.engine.threads);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    TracedInput traced = trace_input(*engine, tokenizer, records[i], pick(experts, {i}), o);
     sites += traced.sites.size();
     if (page)
       all.push_back(std::move(traced));
