@@ -103,9 +103,11 @@ class Panels {
   }
   /// Into how many parts rows are cut: so that they stay in the second-level cache while all panels pass, and that
   /// threads end together.
-  static int row_parts(int panels, int m) {
+  int row_parts(int panels, int m) const {
     const int threads = thread_count(), cached = (m + typical_rows - 1) / typical_rows;
-    if (panels * cached % threads == 0) return cached;
+    const int units = panels * cached;
+    // A narrow last panel leaves one thread waiting: of 1,024 columns for a tenth of the time.
+    if (units % threads == 0 && (n_ % width_ == 0 || units >= 16 * threads)) return cached;
     return std::max(cached, std::min(m / least_rows, (16 * threads + panels - 1) / panels));
   }
 
