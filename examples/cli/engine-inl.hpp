@@ -18,8 +18,11 @@ class EngineOn final : public Engine {
       pool_ = load_pool(o.pool, {o.skip_broken, files_->hash()});
       choose(pool_, o.router);
       check_against(pool_, linears(model_));
-      attach_by_name(resolve(o.router));
-      load_router(model_, pool_);
+      RouterOptions router = resolve(o.router);
+      router.joint = joint_options(router.name, pool_);
+      attach_by_name(router);
+      if (router.name != "none") load_router(model_, pool_);
+      by_task_ = names_tasks(router.name);
     }
     if (!surplus.empty())
       pool_.warnings.insert(pool_.warnings.begin(),
@@ -31,27 +34,24 @@ class EngineOn final : public Engine {
   const T5Config& config() const override { return model_.config(); }
   const Pool& pool() const override { return pool_; }
 
-  std::vector<Generated> generate(const Tokens& input, const Generation& o, std::vector<int> expert) override {
-    Batch<B> batch;
-    batch.expert = std::move(expert);
+  std::vector<Generated> generate(const Tokens& input, const Generation& o, std::vector<int> given) override {
+    auto batch = of_examples(std::move(given));
     auto session = model_.encode({*device_}, input, batch);
     return anser::generate(model_, session, o);
   }
 
   std::vector<std::vector<double>> score(const Tokens& input,
                                          const std::vector<std::vector<std::vector<std::int32_t>>>& choices,
-                                         std::vector<int> expert) override {
-    Batch<B> batch;
-    batch.expert = std::move(expert);
+                                         std::vector<int> given) override {
+    const auto batch = of_examples(std::move(given));
     return score_choices(model_, Context<B>{*device_}, input, choices, batch);
   }
 
   ForwardResult forward(const Tokens& input, const Tokens& decoder_input, bool routing,
-                        std::vector<int> expert) override {
+                        std::vector<int> given) override {
     const Context<B> cx{*device_};
     std::vector<TraceEntry<B>> trace;
-    Batch<B> batch;
-    batch.expert = std::move(expert);
+    auto batch = of_examples(std::move(given));
     if (routing) batch.trace = &trace;
     auto session = model_.encode(cx, input, batch);
     ForwardResult r;
@@ -88,6 +88,11 @@ class EngineOn final : public Engine {
   }
 
  private:
+  Batch<B> of_examples(std::vector<int> given) const {
+    Batch<B> batch;
+    (by_task_ ? batch.task : batch.expert) = std::move(given);
+    return batch;
+  }
   static void check_finite(const std::vector<float>& numbers) {
     check(std::all_of(numbers.begin(), numbers.end(), [](float v) { return std::isfinite(v); }),
           "the model's logits or routing weights are not finite; a weight or an expert holds NaN or overflows (`anser "
@@ -122,7 +127,8 @@ class EngineOn final : public Engine {
     if constexpr (Combines<Module, R>)
       attach(model_, std::span<const Expert>(pool_.experts), module, router);
     else
-      fail("the router ", name, " cannot be combined with ", pool_.kind, " experts: it reads what they do not have");
+      fail("the router ", name, " cannot be combined with ", pool_.kind,
+           " experts: they do not have what it asks for (docs/routed.md#combinations)");
   }
   static std::vector<float> floats(const Real<B>& x) {
     const auto v = x.host();
@@ -133,6 +139,7 @@ class EngineOn final : public Engine {
   std::shared_ptr<const ModelDirectory> files_;
   T5Model<B> model_;
   Pool pool_;
+  bool by_task_ = false;  // what is given of an example is its task's number, and not an expert's place
 };
 
 /// The engine for a storage type by its name.

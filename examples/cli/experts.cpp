@@ -69,6 +69,22 @@ std::vector<int> by_task(const std::vector<Json>& records, const Pool& pool, con
   return experts;
 }
 
+std::vector<int> numbers_of_tasks(const std::vector<Json>& records, const Pool& pool) {
+  const auto known = read_trained_router(pool.origin).tasks;
+  std::vector<int> numbers;
+  for (const Json& record : records) {
+    const std::string task = record.text("task");
+    const auto at = std::find(known.begin(), known.end(), task);
+    if (at == known.end()) {
+      std::string all;
+      for (const auto& name : known) all += (all.empty() ? "" : ", ") + name;
+      fail(record.place(), ": the task ", quote(task), " is none of those that the router was trained on: ", all);
+    }
+    numbers.push_back(int(at - known.begin()));
+  }
+  return numbers;
+}
+
 std::vector<int> by_embedding(const std::vector<Json>& records, const Pool& pool, const RouterOptions& o, int threads) {
   const RetrievalIndex index(pool.experts);
   std::vector<std::string> texts;
@@ -87,8 +103,30 @@ std::vector<int> by_embedding(const std::vector<Json>& records, const Pool& pool
 
 }  // namespace
 
+JointOptions joint_options(const std::string& router, const Pool& pool) {
+  const TrainedRouter trained = read_trained_router(pool.origin);
+  if (router != "hash" && !names_tasks(router)) return {};
+  check(trained.name == router, pool.origin, ": the router ", router,
+        " is trained together with its pool (`anser train ", "joint --router ", router, "`), and this pool was ",
+        trained.name.empty() ? "not trained with any" : "trained with " + trained.name);
+  JointOptions o{trained.seed, int(trained.tasks.size()), {}};
+  check(router == "hash" || o.tasks > 0, pool.origin, "/router.json names no tasks");
+  if (router != "tag") return o;
+  check(trained.experts.size() == trained.tasks.size(), pool.origin, "/router.json names ", trained.experts.size(),
+        " experts for ", trained.tasks.size(), " tasks");
+  for (const std::string& name : trained.experts) {
+    const auto at =
+        std::find_if(pool.experts.begin(), pool.experts.end(), [&](const Expert& e) { return e.name == name; });
+    check(at != pool.experts.end(), pool.origin, ": the expert ", name,
+          ", which router.json names, is not in the pool");
+    o.expert_of_task.push_back(int(at - pool.experts.begin()));
+  }
+  return o;
+}
+
 std::vector<int> experts_for(const std::vector<Json>& records, const Pool& pool, const RouterOptions& o, int threads) {
   if (o.name == "oracle") return by_task(records, pool, resolve(o));
+  if (names_tasks(o.name)) return numbers_of_tasks(records, pool);
   if (o.name == "retrieval") return by_embedding(records, pool, resolve(o), threads);
   return {};
 }

@@ -23,8 +23,15 @@ ExpertSummary summarise(const Expert& expert);
 /// where nobody is left.
 void choose(Pool& pool, const RouterOptions& o);
 
-/// Per record the place in the pool of the expert that an oracle or the nearest stored text gives it; empty where the
-/// router decides by itself. Throws Error naming the line that has no task, or one that nobody serves.
+/// Whether a router is told each example's task.
+inline bool names_tasks(const std::string& router) { return router == "tag" || router == "latent-skills"; }
+/// What a router that was trained with this pool is told again. Throws Error where it was trained with another router,
+/// and has to be told more than its file of weights says.
+JointOptions joint_options(const std::string& router, const Pool& pool);
+
+/// Per record the place in the pool of the expert that an oracle or the nearest stored text gives it, or the number of
+/// its task for a router that is told tasks; empty where the router decides by itself. Throws Error naming the line
+/// that has no task, or one that nobody serves.
 std::vector<int> experts_for(const std::vector<Json>& records, const Pool& pool, const RouterOptions& o, int threads);
 /// Those of some records; empty stays empty.
 std::vector<int> pick(const std::vector<int>& experts, const std::vector<std::size_t>& records);

@@ -1,7 +1,9 @@
 #include "routers.hpp"
 
 #include <anser/io/json.hpp>
+#include <anser/io/output_file.hpp>
 #include <charconv>
+#include <filesystem>
 
 namespace anser::cli {
 namespace {
@@ -52,11 +54,41 @@ RouterOptions resolve(RouterOptions o) {
     for (const auto& name : file.keys()) o.mix.emplace_back(name, file.real(name));
     check(!o.mix.empty(), o.weights, ": no weights");
   }
-  if (!o.tasks.empty()) {
-    const Json file = read_object(o.tasks, "{\"task\": \"expert\"}");
-    for (const auto& task : file.keys()) o.expert_of_task[task] = file.text(task);
-  }
+  if (!o.tasks.empty()) o.expert_of_task = read_tasks_to_experts(o.tasks);
   return o;
+}
+
+std::map<std::string, std::string> read_tasks_to_experts(const std::string& path) {
+  std::map<std::string, std::string> experts;
+  const Json file = read_object(path, "{\"task\": \"expert\"}");
+  for (const auto& task : file.keys()) experts[task] = file.text(task);
+  return experts;
+}
+
+TrainedRouter read_trained_router(const std::string& pool) {
+  TrainedRouter router;
+  const std::string path = pool + "/router.json";
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return router;
+  const Json file = read_object(path, "{\"router\": \"smear\"}");
+  router.name = file.text("router");
+  if (file.has("seed")) router.seed = std::stoull(file.text("seed"));
+  router.tasks = file.texts("tasks");
+  router.experts = file.texts("experts");
+  return router;
+}
+
+void write_trained_router(const std::string& pool, const TrainedRouter& router, long long steps) {
+  const auto list = [](const std::vector<std::string>& words) {
+    std::string text;
+    for (const auto& w : words) text += (text.empty() ? "" : ", ") + quote(w);
+    return '[' + text + ']';
+  };
+  std::string text = concat("{\n  \"router\": ", quote(router.name), ",\n  \"steps\": ", steps, ",\n  \"seed\": \"",
+                            router.seed, "\"");
+  if (!router.tasks.empty()) text += ",\n  \"tasks\": " + list(router.tasks);
+  if (!router.experts.empty()) text += ",\n  \"experts\": " + list(router.experts);
+  write_file(pool + "/router.json", text + "\n}\n");
 }
 
 }  // namespace anser::cli

@@ -98,9 +98,6 @@ void run(TrainerOptions o, const Command& command) {
   const bool gate = o.kind == Kind::gate;
   if (gate && o.output.empty()) o.output = o.expert;
   o.training.directory = o.output + (gate ? "/training-gate" : "/training");
-  check(o.kind != Kind::joint || o.learn_along.empty() || o.engine.router.name == "smear",
-        "--learn-along: weights that learn along are kept with what a router learned, and ", o.engine.router.name,
-        " learns nothing; use --router smear");
   std::error_code ignored;
   if (o.kind == Kind::expert && !std::filesystem::exists(o.training.directory + "/last.safetensors", ignored))
     check(!std::filesystem::exists(o.output + "/adapter_config.json", ignored), o.output,
@@ -195,7 +192,7 @@ void add_joint(Command& train) {
   c.add_option("--output", o->output, "The pool's directory")->required()->check(Named{})->type_name("DIR");
   std::string what = "Who decides which experts are heard:";
   std::vector<std::string> known;
-  each_joint_router(0, [&](const char* name, const char* does, auto) {
+  each_joint_router({}, [&](const char* name, const char* does, auto) {
     known.push_back(name);
     what += fmt::format("\n{}: {}", name, does);
   });
@@ -204,6 +201,10 @@ void add_joint(Command& train) {
       ->check(Among(known))
       ->type_name("NAME")
       ->capture_default_str()
+      ->group("Experts");
+  c.add_option("--tasks-to-experts", o->engine.router.tasks,
+               "The router tag: {\"task\": \"expert-0\", ...}; where not given, tasks take the experts in turn")
+      ->type_name("FILE.json")
       ->group("Experts");
   c.add_option("--experts", o->experts, "How many")
       ->check(Between(1, 1 << 16))

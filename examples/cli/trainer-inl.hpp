@@ -2,6 +2,7 @@
 #include <anser/t5/initialise.hpp>
 #include <anser/train.hpp>
 
+#include "experts.hpp"
 #include "text.hpp"
 #include "trainer.hpp"
 
@@ -13,6 +14,9 @@ ChosenOptimizer choose_optimizer(const TrainerOptions& o);
 std::vector<CopiedFile> companions(const std::string& model);
 /// spiece.model or tokenizer.json, whatever the file is called.
 std::string vocabulary_name(const std::string& path);
+/// The tasks of the lines that are trained and validated on, sorted, and for the router tag each one's expert, by
+/// --tasks-to-experts or else in turn. Throws Error naming a line without "task", and an expert that will not be.
+TrainedRouter trained_router(const TrainerOptions& o, const std::vector<std::string>& experts);
 /// Throws Error where a folder holds experts that a new pool there would be taken together with.
 void refuse_other_experts(const std::string& pool);
 
@@ -39,8 +43,11 @@ class TrainerOn final : public Trainer {
         fit(), feed(o.data, o.mixing), validation(),
         [this](const Context<B>& cx, const TokenBatch& texts, const Batch<B>& batch) {
           LossOptions loss = options_.loss;
+          loss.consistency = consistent_;
           if (!batch.training) loss.smoothing = 0;
-          return batch_loss(cx, model_, texts, batch, loss);
+          Batch<B> known = batch;
+          known.task = tasks_of(texts);
+          return batch_loss(cx, model_, texts, known, loss);
         },
         identified(o.training));
     facts_.done = training_->steps();
@@ -75,8 +82,7 @@ class TrainerOn final : public Trainer {
       for (const std::string& name : names_) write_one(o.output + '/' + name, name, name, data, step);
       write_safetensors(o.output + "/router.safetensors", router_tensors(training_->parameters(), names_),
                         {{"experts", names}});
-      write_file(o.output + "/router.json",
-                 concat("{\n  \"router\": ", quote(o.engine.router.name), ",\n  \"steps\": ", step, "\n}\n"));
+      write_trained_router(o.output, router_, step);
     } else {
       write_one(o.output, names_[0], o.name, data, step);
     }
@@ -154,7 +160,10 @@ class TrainerOn final : public Trainer {
         }
       if (!matrices) model_.pack();
     }
-    for (const auto& p : parameters_) facts_.learned += p.value.shape().size();
+    for (auto& p : parameters_) {
+      facts_.learned += p.value.shape().size();
+      if (p.name.find(".router.") != p.name.npos) p.rate = router_rate_;
+    }
   }
   void attach_experts() {
     if (options_.kind == Kind::gate)
@@ -197,13 +206,41 @@ class TrainerOn final : public Trainer {
       names_.push_back(experts.back().name);
     }
     bool attached = false;
-    if (joint)
-      each_joint_router(o.training.seed, [&](const std::string& name, const char*, auto router) {
-        if (name != o.engine.router.name) return;
-        attach(model_, std::span<const Expert>(experts), module, router);
+    if (joint) {
+      router_ = trained_router(o, names_);
+      JointOptions told{o.training.seed, int(router_.tasks.size()), {}};
+      for (const std::string& name : router_.experts)
+        told.expert_of_task.push_back(int(std::find(names_.begin(), names_.end(), name) - names_.begin()));
+      each_joint_router(told, [&](const std::string& name, const char*, auto router) {
+        if (name != router_.name) return;
+        attach_joint(std::span<const Expert>(experts), module, router);
         attached = true;
       });
+    }
     if (!attached) attach<B, Module, Uniform>(model_, experts);
+  }
+  template <class Module, class Router>
+  void attach_joint(std::span<const Expert> experts, const Module& module, const Router& router) {
+    if constexpr (Combines<Module, Router>) {
+      if constexpr (requires { router.rate; }) router_rate_ = router.rate;
+      if constexpr (requires { Router::consistent; }) consistent_ = Router::consistent;
+      check(!consistent_ || !options_.loss.choice, "--router ", router_.name, " makes two passes a step, which --loss ",
+            options_.loss_name, " has no use for; take --loss lm");
+      attach(model_, experts, module, router);
+    } else {
+      fail("--router ", router_.name, " cannot be combined with --module ", options_.module,
+           ": its experts do not have what the router asks for (docs/routed.md#combinations)");
+    }
+  }
+  /// Numbers of the examples' tasks, for a router that is told them. A batch that memory is planned with has none.
+  std::vector<int> tasks_of(const TokenBatch& texts) const {
+    std::vector<int> numbers;
+    if (names_tasks(router_.name))
+      for (const std::string& task : texts.tasks)
+        numbers.push_back(task.empty() ? 0
+                                       : int(std::lower_bound(router_.tasks.begin(), router_.tasks.end(), task) -
+                                             router_.tasks.begin()));
+    return numbers;
   }
   /// What is computed together; fit() sees to it that it divides the batch, so that all parts count alike.
   int micro_batch() const { return std::min(options_.micro_batch, options_.batch); }
@@ -247,6 +284,9 @@ class TrainerOn final : public Trainer {
   T5Model<B> model_;
   TrainingFacts facts_;
   std::vector<std::string> names_;  // of the experts
+  TrainedRouter router_;            // joint
+  double router_rate_ = 1;          // of the learning rate
+  bool consistent_ = false;         // two passes a step
   std::vector<Parameter<B>> parameters_;
   std::shared_ptr<bool> cut_ = std::make_shared<bool>(false);  // whether a text that is cut was told of
   std::optional<Training<B, ChosenOptimizer>> training_;

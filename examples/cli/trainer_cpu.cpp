@@ -10,6 +10,38 @@ std::unique_ptr<Trainer> make_trainer(const TrainerOptions& o) {
   return o.engine.backend == "cuda" ? make_cuda_trainer(o) : make_trainer_of<Cpu>(o, o.engine.threads);
 }
 
+TrainedRouter trained_router(const TrainerOptions& o, const std::vector<std::string>& experts) {
+  TrainedRouter router{o.engine.router.name, o.training.seed, {}, {}};
+  if (!names_tasks(router.name)) {
+    check(o.engine.router.tasks.empty(), "--tasks-to-experts is a setting of the router tag, and not of ", router.name);
+    return router;
+  }
+  auto files = o.data;
+  if (!o.validation.empty()) files.push_back(o.validation);
+  std::set<std::string> tasks;
+  for (const std::string& path : files) {
+    const ExampleFile file(path);
+    for (std::size_t i = 0; i < file.size(); ++i) {
+      const Example e = file[i];
+      check(!e.task.empty(), e.place, ": no \"task\"; the router ", router.name, " needs one on every line");
+      tasks.insert(e.task);
+    }
+  }
+  router.tasks.assign(tasks.begin(), tasks.end());
+  if (router.name != "tag") return router;
+  const std::string& path = o.engine.router.tasks;
+  const auto given = path.empty() ? std::map<std::string, std::string>{} : read_tasks_to_experts(path);
+  for (std::size_t t = 0; t < router.tasks.size(); ++t) {
+    const auto at = given.find(router.tasks[t]);
+    check(path.empty() || at != given.end(), path, ": the task ", quote(router.tasks[t]), " is not in it");
+    router.experts.push_back(path.empty() ? experts[t % experts.size()] : at->second);
+    check(std::find(experts.begin(), experts.end(), router.experts.back()) != experts.end(), path,
+          ": there will be no expert ", router.experts.back(), "; they are called ", experts.front(), " to ",
+          experts.back());
+  }
+  return router;
+}
+
 ChosenOptimizer choose_optimizer(const TrainerOptions& o) {
   if (o.optimizer == "adamw") return {AdamW{.weight_decay = o.decay}};
   if (o.optimizer == "sgd") return {Sgd{.momentum = 0.9, .weight_decay = o.decay}};

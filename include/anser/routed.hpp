@@ -19,6 +19,12 @@ consteval bool reads_other_experts() {
   if constexpr (requires { RouterOn::reads == ModuleOn::kind; }) return RouterOn::reads != ModuleOn::kind;
   return false;
 }
+/// Whether a router chooses the parts of an expert apart, and the module's experts have no such parts.
+template <class RouterOn, class ModuleOn>
+consteval bool splits_what_is_whole() {
+  if constexpr (requires { RouterOn::parts > ModuleOn::parts; }) return RouterOn::parts > ModuleOn::parts;
+  return false;
+}
 template <class On>
 concept loads = requires(On& m, const Site& site, std::span<const Expert> experts) {
   m.load(site, experts);
@@ -27,8 +33,10 @@ concept loads = requires(On& m, const Site& site, std::span<const Expert> expert
 
 /// Whether the two can be combined: the module has a forward for what the router says, and what the router reads.
 template <class Module, class R>
-concept Combines = detail::composable<Module, R, AnyBackend> &&
-    !detail::reads_other_experts<typename R::template On<AnyBackend>, typename Module::template On<AnyBackend>>();
+concept Combines =
+    detail::composable<Module, R, AnyBackend> &&
+    !detail::reads_other_experts<typename R::template On<AnyBackend>, typename Module::template On<AnyBackend>>() &&
+    !detail::splits_what_is_whole<typename R::template On<AnyBackend>, typename Module::template On<AnyBackend>>();
 
 /// Where host, module and router meet. What the router returns decides whether outputs are mixed or parameters
 /// averaged.
@@ -39,6 +47,9 @@ class Routed final : public SiteExperts<B> {
                 "routed: this module cannot be combined the way this router asks (docs/routed.md#combinations)");
   static_assert(!detail::reads_other_experts<typename R::template On<B>, typename Module::template On<B>>(),
                 "routed: this router reads tensors that experts of this module do not have "
+                "(docs/routed.md#combinations)");
+  static_assert(!detail::splits_what_is_whole<typename R::template On<B>, typename Module::template On<B>>(),
+                "routed: this router chooses the parts of an expert apart, and experts of this module are one part "
                 "(docs/routed.md#combinations)");
   using ModuleOn = typename Module::template On<B>;
   using RouterOn = typename R::template On<B>;

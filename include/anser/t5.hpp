@@ -14,17 +14,22 @@
 #include "module/ia3.hpp"
 #include "module/lora.hpp"
 #include "module/none.hpp"
+#include "router/ada_mix.hpp"
+#include "router/dselect_k.hpp"
 #include "router/ensemble.hpp"
 #include "router/given.hpp"
 #include "router/hash.hpp"
+#include "router/latent_skills.hpp"
 #include "router/mean_input.hpp"
 #include "router/none.hpp"
 #include "router/phatgoose.hpp"
 #include "router/random.hpp"
+#include "router/reinforce.hpp"
 #include "router/sigmoid_gate.hpp"
 #include "router/smear.hpp"
 #include "router/spectr.hpp"
 #include "router/st_gumbel.hpp"
+#include "router/tag.hpp"
 #include "router/top1.hpp"
 #include "router/uniform.hpp"
 #include "router/weights.hpp"
@@ -49,25 +54,26 @@ std::vector<LinearSizes> linears(T5Model<B>& model) {
 }
 
 /// Gives a router that was trained with its pool what it learned: `pool`/router.safetensors, whose other tensors are
-/// weights of the model that learned along. Nothing is read where the router has no "router." parameters. After attach,
-/// before pack. Throws Error naming the file and the tensor where one is missing, misshapen or unknown, and where the
-/// pool's experts are not those that it was trained with.
+/// weights of the model that learned along; these are taken whatever the router. After attach, before pack. Throws
+/// Error naming the file and the tensor where one is missing, misshapen or unknown, and where the pool's experts are
+/// not those that it was trained with.
 template <Backend B>
 void load_router(T5Model<B>& model, const Pool& pool) {
   std::vector<std::pair<std::string, Real<B>>> wanted;
   experts_of(model)([&](const std::string& name, Real<B>& t) {
     if (name.find(".router.") != name.npos) wanted.emplace_back(name, t);
   });
-  if (wanted.empty()) return;
   const std::string path = pool.origin + "/router.safetensors";
   std::error_code ignored;
-  check(std::filesystem::exists(path, ignored), path, " is missing: this router is trained together with its pool ",
+  const bool there = std::filesystem::exists(path, ignored);
+  if (wanted.empty() && !there) return;
+  check(there, path, " is missing: this router is trained together with its pool ",
         "(`anser train joint`), and this one was not; choose another router");
   const auto file = Safetensors::open(path);
   std::string experts;
   for (const Expert& e : pool.experts) experts += e.name + '\n';
   const auto with = file->metadata().find("experts");
-  check(with != file->metadata().end() && with->second == experts, path,
+  check(wanted.empty() || (with != file->metadata().end() && with->second == experts), path,
         ": the router was trained with other experts than those that are in the pool now, or they were renamed");
   std::set<std::string> known;
   for (const auto& [name, t] : wanted) {
@@ -82,7 +88,8 @@ void load_router(T5Model<B>& model, const Pool& pool) {
     known.insert(name);
   });
   for (const auto& name : file->names())
-    check(known.contains(name), path, ": ", name, " is no part of this model or of its router");
+    check(known.contains(name) || (wanted.empty() && name.find(".router.") != name.npos), path, ": ", name,
+          " is no part of this model or of its router");
 }
 
 /// A model, its vocabulary and a routed pool: what it reads and writes is text.
@@ -101,7 +108,7 @@ class T5 {
       pool_ = load_pool(pool, {.skip_broken = false, .base_hash = files_->hash()});
       check_against(pool_, linears(*model_));
       attach(*model_, std::span<const Expert>(pool_.experts), module, router);
-      load_router(*model_, pool_);
+      if constexpr (!std::is_same_v<R, None>) load_router(*model_, pool_);  // nobody heard is the base model
     }
     model_->pack();
   }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "ops/gather.hpp"
 #include "t5.hpp"
 #include "train/chosen.hpp"
 #include "train/loss.hpp"
@@ -25,15 +26,44 @@ namespace anser {
 struct LossOptions {
   double smoothing = 0;              // of labels: this share of the probability is spread over the vocabulary
   std::optional<ChoiceLoss> choice;  // over an example's choices, instead of over its target's tokens alone
+  bool consistency = false;          // two passes while training, whose predictions are to agree (AdaMix)
 };
 
-/// The mean loss of a batch of texts -> [1]. Throws Error for an example without choices where they are asked for.
+/// The mean loss of a batch of texts, with what routers add while training -> [1]. Throws Error for an example without
+/// choices where they are asked for.
 template <Backend B>
 Real<B> batch_loss(const Context<B>& cx, const T5Model<B>& model, const TokenBatch& texts, const Batch<B>& batch,
                    const LossOptions& o) {
-  const int pad = model.config().pad;
-  auto session = model.encode(cx, Tokens::pad(texts.inputs, pad), batch);
-  if (!o.choice) return mean_loss(cx, model, session, Tokens::pad(texts.targets, pad), o.smoothing);
+  const int pad = model.config().pad, examples = int(texts.inputs.size());
+  const Context<B> untaped{cx.device};
+  Losses<B> added;
+  Batch<B> known = batch;
+  known.losses = batch.training ? &added : nullptr;
+  const Tokens inputs = Tokens::pad(texts.inputs, pad);
+  auto session = model.encode(cx, inputs, known);
+  const auto sums = [&](const Real<B>& losses, int rows) {  // of whole targets -> [rows, 1]
+    const int tokens = int(losses.shape().size()) / rows;
+    const std::vector<typename B::real> ones(std::size_t(tokens), 1);
+    return matmul_t(untaped, losses.as({rows, tokens}), Real<B>(cx.device, {1, tokens}, ones));
+  };
+  if (!o.choice) {
+    const Tokens labels = Tokens::pad(texts.targets, pad);
+    const auto counted = counted_labels(labels);
+    const double n = double(std::count_if(counted.begin(), counted.end(), [](std::int32_t id) { return id >= 0; }));
+    check(n > 0, "loss: no target token counts");
+    const bool twice = o.consistency && batch.training;
+    Real<B> logits;
+    const auto each = token_losses(cx, model, session, labels, o.smoothing, twice ? &logits : nullptr);
+    auto loss = scale(cx, sum(cx, each), 1 / n);
+    if (twice) {
+      known.random = batch.random.fork(std::uint64_t(1) << 60);
+      auto again = model.encode(cx, inputs, known);
+      const auto other = model.decode(cx, again, shift_right(labels, model.config().start, pad), false);
+      added.scalar.push_back(consistency_loss(cx, logits, other, counted));
+    }
+    return with_losses(cx, loss, added, sums(each, examples), n);
+  }
+  check(!o.consistency, "a loss over choices has no second pass; train this router with the loss lm");
   std::size_t most = 0;
   for (std::size_t b = 0; b < texts.choices.size(); ++b) {
     if (texts.labels[b] < 0 || texts.choices[b].empty())
@@ -48,7 +78,15 @@ Real<B> batch_loss(const Context<B>& cx, const T5Model<B>& model, const TokenBat
       lengths.push_back(int(rows.back().size()));
     }
   const auto losses = token_losses(cx, model, session, Tokens::pad(rows, pad), o.smoothing);
-  return choice_loss(cx, losses, lengths, texts.labels, *o.choice);
+  const auto loss = choice_loss(cx, losses, lengths, texts.labels, *o.choice);
+  std::vector<std::int32_t> right;
+  double n = 0;
+  for (int b = 0; b < examples; ++b) {
+    right.push_back(std::int32_t(b * int(most) + texts.labels[std::size_t(b)]));
+    n += lengths[std::size_t(right.back())];
+  }
+  const auto each = gather(untaped, sums(losses, int(rows.size())), Index<B>(cx.device, {examples}, right));
+  return with_losses(cx, loss, added, each, n);
 }
 
 /// The linears that a new expert gets. Throws Error where none is meant, or a name means none; wi, wi_0 and wi_1 are

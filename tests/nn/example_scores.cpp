@@ -20,7 +20,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(who_is_there_is_scored, B, Backends) {
   Batch<B> batch;
   batch.examples = 2;
   const auto x = tensor<B, typename B::element>(cx.device, {6, 4}, numbers(24, 1));
-  const auto scores = s.of_rows(cx, x, batch);
+  const auto scores = s.score(cx, s.of_rows(cx, x, batch));
   BOOST_TEST((scores.shape() == Shape{2, 2}));
   BOOST_TEST((s.with_dropout(cx, scores, 1, batch).host() == scores.host()));  // it does not train
   batch.training = true;

@@ -48,7 +48,7 @@ Smear::On<D> with(const Context<D>& cx, const Site& site, const Inputs<D>& t, Sm
   Smear::On<D> on(cx.device, o, site);
   on.prepare(site, lora_pool({site}, {2, 0, 2, 2}));
   auto& s = on.scores;
-  s.weight = t[1], s.input_scale = t[2], s.input_bias = t[3], s.row_scale = t[4], s.row_bias = t[5];
+  s.weight = t[1], s.scale = t[2], s.bias = t[3], s.row_scale = t[4], s.row_bias = t[5];
   return on;
 }
 

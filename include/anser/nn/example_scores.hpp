@@ -11,59 +11,45 @@
 
 namespace anser {
 
-/// How the routers that are trained with their experts score them (Muqeeth et al. 2023, section 3.1): once per example
-/// and site, one row per expert, by ln(mean of what is read) . ln(row). The encoder's sites read their own inputs, the
-/// decoder's the encoder's output, so that a decoder decides once per input.
+/// What routers read that decide once per example and site: ln(mean of the rows). The encoder's sites read their own
+/// inputs, the decoder's the encoder's output, so that a decoder decides once per input (Muqeeth et al. 2023, section
+/// 3.1). Padding does not count.
 template <Backend B>
-struct ExampleScores {
+struct ExampleInput {
   using R = typename B::real;
   B* device;
   Site site;
-  Real<B> weight;                   // [candidates, width]
-  Real<B> input_scale, input_bias;  // [1, width], of the LayerNorm on what is read
-  Real<B> row_scale, row_bias;      // [1, width], of that on the rows
-  std::vector<std::int32_t> who;    // [candidates] places in the pool
-  Index<B> candidate;               // the same, where kernels read them
+  Real<B> scale, bias;            // [1, width], of the LayerNorm
+  std::vector<std::int32_t> who;  // [candidates] places in the pool of those that the site has
+  Index<B> candidate;             // the same, where kernels read them
 
-  ExampleScores(B& device_, const Site& s) : device(&device_), site(s) {}
+  ExampleInput(B& device_, const Site& s) : device(&device_), site(s) {}
 
   static void visit(auto& self, auto&& f) {
-    if (!self.weight) return;
-    f("router.weight", self.weight);
-    f("router.input_norm.weight", self.input_scale);
-    f("router.input_norm.bias", self.input_bias);
-    f("router.row_norm.weight", self.row_scale);
-    f("router.row_norm.bias", self.row_bias);
+    if (!self.scale) return;
+    f("router.input_norm.weight", self.scale);
+    f("router.input_norm.bias", self.bias);
   }
 
-  /// New rows, N(0, 0.01^2), for the experts that are here; what was trained before is loaded over them.
-  void prepare(const Site& s, std::span<const Expert> experts, std::uint64_t seed) {
-    for (std::size_t e = 0; e < experts.size(); ++e)
-      if (experts[e].has(s.name)) who.push_back(std::int32_t(e));
+  /// Of the experts that are here; what was trained before is loaded over it.
+  void prepare(const Site& s, std::span<const Expert> experts) {
+    who = experts_at(s.name, experts);
     if (who.empty()) return;
     candidate = Index<B>(*device, {int(who.size())}, who);
-    const int n = int(who.size()), width = s.stack == Stack::encoder ? s.in : s.d_model;
-    const Random draw = Random::of(seed, Draws::routers).fork(std::uint64_t(s.index));
-    std::vector<R> first(std::size_t(n) * std::size_t(width));
-    for (std::size_t i = 0; i < first.size(); ++i) first[i] = R(0.01f * draw.normal(i));
-    const auto filled = [&](double v) {
-      return Real<B>(*device, {1, width}, std::vector<R>(std::size_t(width), R(v)));
-    };
-    weight = Real<B>(*device, {n, width}, first);
-    input_scale = filled(1);
-    input_bias = filled(0);
-    row_scale = filled(0.01);
-    row_bias = filled(0);
+    scale = filled(1);
+    bias = filled(0);
   }
-  bool empty() const { return !weight; }
+  bool empty() const { return who.empty(); }
+  int candidates() const { return int(who.size()); }
+  int width() const { return site.stack == Stack::encoder ? site.in : site.d_model; }
 
-  /// Of an encoder's site, by the mean of its own inputs -> [examples, candidates].
+  /// Of an encoder's site -> [examples, width].
   Real<B> of_rows(const Context<B>& cx, const Tensor<B>& x, const Batch<B>& batch) const {
-    return score(cx, mean_rows(cx, x, batch.examples, batch.mask));
+    return layer_norm(cx, mean_rows(cx, x, batch.examples, batch.mask), scale, bias);
   }
-  /// Of a decoder's, by the mean of the encoder's output.
+  /// Of a decoder's.
   Real<B> of_input(const Context<B>& cx, const Batch<B>& batch) const {
-    return score(cx, mean_rows(cx, batch.encoded, batch.examples, batch.encoder_mask));
+    return layer_norm(cx, mean_rows(cx, batch.encoded, batch.examples, batch.encoder_mask), scale, bias);
   }
 
   /// The numbers of a router's own at this site and step; `use` tells its uses apart.
@@ -71,26 +57,62 @@ struct ExampleScores {
     return batch.random.fork((use << 32) + std::uint64_t(site.index));
   }
 
-  /// Scores with -1e10 added where an expert is dropped, each with this probability per example. Where all are,
-  /// rounding leaves them all alike, as in the reference.
-  Real<B> with_dropout(const Context<B>& cx, const Real<B>& scores, double rate, const Batch<B>& batch) const {
-    if (!batch.training || rate <= 0) return scores;
-    const Random draw = draws(batch, 1);
-    std::vector<R> v(scores.shape().size());
-    for (std::size_t i = 0; i < v.size(); ++i) v[i] = double(draw.uniform(i)) < rate ? R(-1e10) : R(0);
-    return add(cx, scores, Real<B>(*device, scores.shape(), v));
-  }
-
   /// All candidates for every example: [examples, candidates].
   Index<B> everyone(int examples) const {
     std::vector<std::int32_t> all;
     for (int b = 0; b < examples; ++b) all.insert(all.end(), who.begin(), who.end());
-    return Index<B>(*device, {examples, int(who.size())}, all);
+    return Index<B>(*device, {examples, candidates()}, all);
   }
 
- private:
+  /// New rows of this width, N(0, 0.01^2); `use` tells several apart.
+  Real<B> drawn(int rows, int columns, std::uint64_t seed, std::uint64_t use = 0) const {
+    const Random draw = Random::of(seed, Draws::routers).fork((use << 32) + std::uint64_t(site.index));
+    std::vector<R> v(std::size_t(rows) * std::size_t(columns));
+    for (std::size_t i = 0; i < v.size(); ++i) v[i] = R(0.01f * draw.normal(i));
+    return Real<B>(*device, {rows, columns}, v);
+  }
+  Real<B> filled(double v) const { return Real<B>(*device, {1, width()}, std::vector<R>(std::size_t(width()), R(v))); }
+};
+
+/// How most of them score experts: one row per expert, by what is read . ln(row).
+template <Backend B>
+struct ExampleScores : ExampleInput<B> {
+  using R = typename B::real;
+  Real<B> weight;               // [candidates, width]
+  Real<B> row_scale, row_bias;  // [1, width], of the LayerNorm on the rows
+
+  using ExampleInput<B>::ExampleInput;
+
+  static void visit(auto& self, auto&& f) {
+    if (!self.weight) return;
+    f("router.weight", self.weight);
+    ExampleInput<B>::visit(self, f);
+    f("router.row_norm.weight", self.row_scale);
+    f("router.row_norm.bias", self.row_bias);
+  }
+
+  /// New rows, N(0, 0.01^2), for the experts that are here.
+  void prepare(const Site& s, std::span<const Expert> experts, std::uint64_t seed) {
+    ExampleInput<B>::prepare(s, experts);
+    if (this->empty()) return;
+    weight = this->drawn(this->candidates(), this->width(), seed);
+    row_scale = this->filled(0.01);
+    row_bias = this->filled(0);
+  }
+
+  /// What was read [examples, width] -> [examples, candidates].
   Real<B> score(const Context<B>& cx, const Real<B>& read) const {
-    return matmul_t(cx, layer_norm(cx, read, input_scale, input_bias), layer_norm(cx, weight, row_scale, row_bias));
+    return matmul_t(cx, read, layer_norm(cx, weight, row_scale, row_bias));
+  }
+
+  /// Scores with -1e10 added where an expert is dropped, each with this probability per example. Where all are,
+  /// rounding leaves them all alike, as in the reference.
+  Real<B> with_dropout(const Context<B>& cx, const Real<B>& scores, double rate, const Batch<B>& batch) const {
+    if (!batch.training || rate <= 0) return scores;
+    const Random draw = this->draws(batch, 1);
+    std::vector<R> v(scores.shape().size());
+    for (std::size_t i = 0; i < v.size(); ++i) v[i] = double(draw.uniform(i)) < rate ? R(-1e10) : R(0);
+    return add(cx, scores, Real<B>(*this->device, scores.shape(), v));
   }
 };
 

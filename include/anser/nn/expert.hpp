@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,5 +28,13 @@ struct Expert {
 
   bool has(std::string_view site) const { return std::binary_search(sites.begin(), sites.end(), site); }
 };
+
+/// Places in the pool of the experts that a site has.
+inline std::vector<std::int32_t> experts_at(std::string_view site, std::span<const Expert> pool) {
+  std::vector<std::int32_t> who;
+  for (std::size_t e = 0; e < pool.size(); ++e)
+    if (pool[e].has(site)) who.push_back(std::int32_t(e));
+  return who;
+}
 
 }  // namespace anser

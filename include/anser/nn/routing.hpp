@@ -81,7 +81,9 @@ struct TraceEntry {
   Real<B> weight;
 };
 
-/// Loss terms that routers add: scalars, or functions of the loss per example that training closes after the LM loss.
+/// Loss terms that routers add while training, [1] each, weighted beside the SUM of the target tokens' losses: scalars,
+/// and functions of the loss per example [examples, 1] that training closes after the LM loss. Scalars are added up; of
+/// what was deferred the mean over the sites counts.
 template <Backend B>
 struct Losses {
   std::vector<Real<B>> scalar;

@@ -23,10 +23,7 @@ struct Hash::On {
 
   On(B& device_, Hash o, const Site& s) : options(o), device(&device_), site(s) {}
   static void visit(auto&, auto&&) {}
-  void prepare(const Site& s, std::span<const Expert> experts) {
-    for (std::size_t e = 0; e < experts.size(); ++e)
-      if (experts[e].has(s.name)) who.push_back(std::int32_t(e));
-  }
+  void prepare(const Site& s, std::span<const Expert> experts) { who = experts_at(s.name, experts); }
 
   /// Throws Error where the batch has no input ids.
   OutputRouting<B> route(const Context<B>&, const Tensor<B>&, const Batch<B>& batch) const {
@@ -39,7 +36,8 @@ struct Hash::On {
     for (int b = 0; b < n; ++b) {
       Random h = Random::of(options.seed, Draws::routers).fork(std::uint64_t(site.index));
       for (int t = 0; t < tokens; ++t)
-        if (const auto i = std::size_t(b) * std::size_t(tokens) + std::size_t(t); mask[i]) h = h.fork(std::uint64_t(ids[i]));
+        if (const auto i = std::size_t(b) * std::size_t(tokens) + std::size_t(t); mask[i])
+          h = h.fork(std::uint64_t(ids[i]));
       chosen.push_back(who[h.draw(0)[0] % who.size()]);
     }
     return {Index<B>(*device, {n, 1}, chosen),

@@ -20,10 +20,7 @@ struct RandomRouter::On {
 
   On(B& device_, RandomRouter, const Site& s) : device(&device_), site(s) {}
   static void visit(auto&, auto&&) {}
-  void prepare(const Site& s, std::span<const Expert> experts) {
-    for (std::size_t e = 0; e < experts.size(); ++e)
-      if (experts[e].has(s.name)) who.push_back(std::int32_t(e));
-  }
+  void prepare(const Site& s, std::span<const Expert> experts) { who = experts_at(s.name, experts); }
 
   OutputRouting<B> route(const Context<B>&, const Tensor<B>&, const Batch<B>& batch) const {
     using R = typename B::real;

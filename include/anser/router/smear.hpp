@@ -29,11 +29,11 @@ struct Smear::On {
 
   /// The encoder's sites: by the mean of their own inputs.
   ParameterRouting<B> route(const Context<B>& cx, const Tensor<B>& x, const Batch<B>& batch) const {
-    return scores.empty() ? ParameterRouting<B>{} : decide(cx, scores.of_rows(cx, x, batch), batch);
+    return scores.empty() ? ParameterRouting<B>{} : decide(cx, scores.score(cx, scores.of_rows(cx, x, batch)), batch);
   }
   /// The decoder's: by the mean of the encoder's output, once per input.
   ParameterRouting<B> plan(const Context<B>& cx, const Batch<B>& batch) const {
-    return scores.empty() ? ParameterRouting<B>{} : decide(cx, scores.of_input(cx, batch), batch);
+    return scores.empty() ? ParameterRouting<B>{} : decide(cx, scores.score(cx, scores.of_input(cx, batch)), batch);
   }
 
  private:

@@ -20,9 +20,7 @@ struct Uniform::On {
   On(B& device_, Uniform, const Site&) : device(&device_) {}
   static void visit(auto&, auto&&) {}
   void prepare(const Site& site, std::span<const Expert> experts) {
-    std::vector<std::int32_t> who;
-    for (std::size_t e = 0; e < experts.size(); ++e)
-      if (experts[e].has(site.name)) who.push_back(std::int32_t(e));
+    const auto who = experts_at(site.name, experts);
     if (who.empty()) return;
     const int n = int(who.size());
     const std::vector<typename B::real> equal(who.size(), typename B::real(1) / typename B::real(n));

@@ -28,17 +28,18 @@ inline std::vector<std::int32_t> counted_labels(const Tokens& labels) {
 }
 
 /// Cross-entropy of every target token, teacher-forced: labels [hypotheses, tokens] -> [rows]. A label that is
-/// negative, or hidden by the labels' mask, is ignored.
+/// negative, or hidden by the labels' mask, is ignored. `logits`, if given, takes the [rows, vocabulary] for further
+/// use.
 template <Backend B>
 Real<B> token_losses(const Context<B>& cx, const T5Model<B>& model, Session<B>& session, const Tokens& labels,
-                     double smoothing = 0) {
+                     double smoothing = 0, Real<B>* logits = nullptr) {
   const auto& c = model.config();
   for (std::int32_t id : labels.ids)
     check(id < c.vocabulary, "target: the id ", id, " is not among the model's, 0 to ", c.vocabulary - 1);
   const auto counted = counted_labels(labels);
-  const auto logits = model.decode(cx, session, shift_right(labels, c.start, c.pad), false);
-  return cross_entropy(cx, logits, Index<B>(model.device(), {labels.examples * labels.tokens}, counted), smoothing,
-                       true);
+  const auto y = model.decode(cx, session, shift_right(labels, c.start, c.pad), false);
+  if (logits) *logits = y;
+  return cross_entropy(cx, y, Index<B>(model.device(), {labels.examples * labels.tokens}, counted), smoothing, !logits);
 }
 
 /// Mean cross-entropy over all target tokens that count: [1].

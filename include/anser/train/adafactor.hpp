@@ -183,7 +183,7 @@ struct Adafactor::On {
     const double beta = 1 - std::pow(t, options.decay_rate);
     if (options.relative_step) rate = std::fmin(options.warmup_init ? 1e-6 * t : 1e-2, 1 / std::sqrt(t));
     for (std::size_t i = 0; i < parameters.size(); ++i)
-      if (parameters[i].value.has_grad()) step_one(i, rate, factor, beta);
+      if (parameters[i].value.has_grad()) step_one(i, rate * parameters[i].rate, factor, beta);
   }
 
  private:

@@ -67,9 +67,10 @@ struct AdamW::On {
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       const Real<B>& x = parameters[i].value;
       if (!x.has_grad()) continue;
+      const double own = rate * parameters[i].rate;
       run(x.device(), x.rows(), std::size_t(x.cols()),
           kernel::AdamWStep<R>{x.matrix(), first[i].matrix(), second[i].matrix(), x.grad_matrix(), x.cols(), R(factor),
-                               R(1 - rate * options.weight_decay), R(rate / unbias1), R(1 / std::sqrt(unbias2)),
+                               R(1 - own * options.weight_decay), R(own / unbias1), R(1 / std::sqrt(unbias2)),
                                R(options.beta1), R(options.beta2), R(options.eps)});
     }
   }

@@ -2,8 +2,10 @@
 #include <cmath>
 #include <vector>
 
+#include "../nn/routing.hpp"
 #include "../ops/loss.hpp"
 #include "../ops/matmul.hpp"
+#include "../ops/softmax.hpp"
 
 namespace anser {
 
@@ -79,6 +81,36 @@ Real<B> choice_loss(const Context<B>& cx, const Real<B>& token_loss, const std::
     loss = add(cx, loss, sum(cx, weighted(map<R>(cx, table, function::Unlikelihood{}), wrong)),
                o.unlikelihood / wrong_tokens);
   return loss;
+}
+
+/// How far two passes over the same targets are apart: half of KL(p || q) + KL(q || p), summed over the vocabulary, the
+/// mean over the rows that count (Wang et al. 2022, section 3.3) -> [1]. a, b: logits [rows, vocabulary]; labels: the
+/// negative ones do not count.
+template <Backend B>
+Real<B> consistency_loss(const Context<B>& cx, const Real<B>& a, const Real<B>& b,
+                         const std::vector<std::int32_t>& labels) {
+  using R = typename B::real;
+  check(int(labels.size()) == a.rows(), "consistency_loss: ", labels.size(), " labels for ", a.rows(), " rows");
+  double counted = 0;
+  for (const auto l : labels) counted += l >= 0;
+  check(counted > 0, "consistency_loss: no target token counts");
+  std::vector<R> share;
+  for (const auto l : labels) share.push_back(l >= 0 ? R(0.5 / counted) : R(0));
+  // sum (p - q)(ln p - ln q) is sum (p - q)(a - b): what the logarithms subtract is the same for the whole row, and
+  // the p - q sum to 0.
+  const auto apart = multiply(cx, add(cx, softmax(cx, a), softmax(cx, b), -1), add(cx, a, b, -1));
+  const Real<B> ones(cx.device, {1, a.cols()}, std::vector<R>(std::size_t(a.cols()), R(1)));
+  return sum(cx, multiply(cx, matmul_t(cx, apart, ones), Real<B>(cx.device, {a.rows(), 1}, share)));
+}
+
+/// A mean loss with what routers added to the sum of which it is the mean: over `counted` tokens; `each` [examples, 1]
+/// is every example's own sum, without a gradient.
+template <Backend B>
+Real<B> with_losses(const Context<B>& cx, Real<B> mean, const Losses<B>& added, const Real<B>& each, double counted) {
+  for (const Real<B>& l : added.scalar) mean = add(cx, mean, l, 1 / counted);
+  for (const auto& close : added.deferred)
+    mean = add(cx, mean, close(cx, each), 1 / (counted * double(added.deferred.size())));
+  return mean;
 }
 
 }  // namespace anser

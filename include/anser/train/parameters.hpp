@@ -32,7 +32,8 @@ struct SumOfSquares {
 template <Backend B>
 struct Parameter {
   std::string name;
-  Real<B> value;  // contiguous, with its gradient
+  Real<B> value;    // contiguous, with its gradient
+  double rate = 1;  // of the learning rate
 };
 
 /// Of all tensors, exactly those learn whose whole names match: the others neither learn nor have gradients.

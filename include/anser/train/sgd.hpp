@@ -64,7 +64,8 @@ struct Sgd::On {
       if (!x.has_grad()) continue;
       run(x.device(), x.rows(), std::size_t(x.cols()),
           kernel::SgdStep<R>{x.matrix(), velocity.empty() ? Matrix<R>{} : velocity[i].matrix(), x.grad_matrix(),
-                             x.cols(), R(rate), R(factor), R(options.momentum), R(options.weight_decay)});
+                             x.cols(), R(rate * parameters[i].rate), R(factor), R(options.momentum),
+                             R(options.weight_decay)});
     }
   }
 };
