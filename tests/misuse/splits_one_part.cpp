@@ -1,0 +1,9 @@
+// expect: routed: this router chooses the parts of an expert apart, and experts of this module are one part (docs/routed.md#combinations)
+#include <anser/backend/cpu.hpp>
+#include <anser/module/ia3.hpp>
+#include <anser/routed.hpp>
+#include <anser/router/ada_mix.hpp>
+using namespace anser;
+
+using Device = Cpu<float>;
+std::size_t use() { return sizeof(Routed<Device, Ia3, AdaMix>); }
