@@ -77,6 +77,7 @@ void load_router(T5Model<B>& model, const Pool& pool) {
         ": the router was trained with other experts than those that are in the pool now, or they were renamed");
   std::set<std::string> known;
   for (const auto& [name, t] : wanted) {
+    check(bool(file->find(name)), path, ": ", name, " is missing: the pool was trained with another router");
     std::vector<typename B::real> v(t.shape().size());
     convert(file->get(name, t.shape()), v.data());
     t.assign(v);

@@ -240,6 +240,56 @@ BOOST_AUTO_TEST_CASE(a_pool_and_its_router_learn_together) {
   run_badly("score --model " + model + " --input ask.jsonl --router smear --pool joint", 1, "router.safetensors");
 }
 
+// By its name on the command line: trained, stopped and resumed to the same bits, and heard.
+BOOST_AUTO_TEST_CASE(every_router_that_learns_with_its_pool) {
+  const std::string model = (demo() / "model").string();
+  std::string tagged;
+  for (const auto& line : lines(read(data())))
+    tagged += "{\"input\": " + line.at("input").written() + ", \"target\": " + line.at("target").written() +
+              ", \"task\": \"" + (tagged.size() % 2 ? "b" : "a") + "\"}\n";
+  write(scratch() / "tagged.jsonl", tagged);
+  write(scratch() / "asked.jsonl", "{\"input\": \"butter\", \"choices\": [\"fish\", \"red\"], \"task\": \"b\"}\n");
+  const std::string command = "train joint --model " + model +
+                              " --data tagged.jsonl --threads 1 --experts 3 --rank 2 " +
+                              "--targets q,wo --batch 8 --micro-batch 4 --warmup 0 --learning-rate 0.01 --seed 5 ";
+  const std::string ask = "score --model " + model + " --input asked.jsonl --threads 1 ";
+  const auto base_scores = lines(run_well(ask))[0].at("scores").written();
+  for (const std::string router : {"ensemble", "top1", "st-gumbel", "hash", "random", "tag", "reinforce", "dselect-k",
+                                   "latent-skills", "adamix"}) {
+    const std::string with = command + "--router " + router + ' ';
+    run_well(with + "--steps 4 --output whole-" + router);
+    run_well(with + "--steps 2 --output twice-" + router);
+    run_well("train joint --resume --steps 4 --output twice-" + router);
+    for (const std::string file : {"router.json", "router.safetensors", "expert-1/adapter_model.safetensors"})
+      BOOST_TEST((read(scratch() / ("twice-" + router) / file) == read(scratch() / ("whole-" + router) / file)),
+                 router << ' ' << file);
+    const auto heard = run_well(ask + "--pool whole-" + router + " --router " + router);
+    BOOST_TEST(lines(heard)[0].at("scores").written() != base_scores, router);
+  }
+  BOOST_TEST(lines(run_well(ask + "--pool whole-adamix --router none"))[0].at("scores").written() == base_scores);
+  const auto said = anser::read_json((scratch() / "whole-tag/router.json").string());
+  BOOST_TEST((said.texts("tasks") == std::vector<std::string>{"a", "b"}));
+  BOOST_TEST((said.texts("experts") == std::vector<std::string>{"expert-0", "expert-1"}));
+  write(scratch() / "who.json", "{\"a\": \"expert-2\", \"b\": \"expert-2\"}");
+  run_well(command + "--router tag --tasks-to-experts who.json --steps 1 --output shared-tag");
+  BOOST_TEST((anser::read_json((scratch() / "shared-tag/router.json").string()).texts("experts") ==
+              std::vector<std::string>{"expert-2", "expert-2"}));
+
+  run_badly(ask + "--pool whole-adamix --router hash", 1, "this pool was trained with adamix");
+  run_badly(ask + "--pool whole-adamix --router top1", 1, "the pool was trained with another router");
+  write(scratch() / "other.jsonl", "{\"input\": \"butter\", \"choices\": [\"fish\", \"red\"], \"task\": \"c\"}\n");
+  run_badly("score --model " + model + " --input other.jsonl --pool whole-tag --router tag", 1,
+            "other.jsonl:1: the task \"c\" is none of those that the router was trained on: a, b");
+  run_badly(base("joint") + "--router tag --steps 1 --output untagged", 1, "no \"task\"; the router tag needs one");
+  write(scratch() / "who.json", "{\"a\": \"expert-9\", \"b\": \"expert-2\"}");
+  run_badly(command + "--router tag --tasks-to-experts who.json --output nobody", 1,
+            "there will be no expert expert-9");
+  run_badly(command + "--tasks-to-experts who.json --output nobody", 1, "a setting of the router tag");
+  run_badly(command + "--router adamix --module ia3 --output split", 1, "cannot be combined with --module ia3");
+  run_badly(command + "--router adamix --loss mc --output split", 1, "take --loss lm");
+  run_badly(command + "--router reinforce --checkpointing --steps 1 --output again", 1, "train without checkpointing");
+}
+
 BOOST_AUTO_TEST_CASE(nothing_of_anothers_is_written_over) {
   const std::string model = (demo() / "model").string(), gates = "colours/gate.safetensors";
   fs::copy(demo() / "pool", scratch() / "kept", fs::copy_options::recursive);
