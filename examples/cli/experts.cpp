@@ -111,6 +111,13 @@ JointOptions joint_options(const std::string& router, const Pool& pool) {
         trained.name.empty() ? "not trained with any" : "trained with " + trained.name);
   JointOptions o{trained.seed, int(trained.tasks.size()), {}};
   check(router == "hash" || o.tasks > 0, pool.origin, "/router.json names no tasks");
+  if (router == "hash") {
+    std::vector<std::string> names;
+    for (const Expert& e : pool.experts) names.push_back(e.name);
+    check(names == trained.experts, pool.origin,
+          ": the router hash was trained with other experts than those that are "
+          "in the pool now, or they were renamed");
+  }
   if (router != "tag") return o;
   check(trained.experts.size() == trained.tasks.size(), pool.origin, "/router.json names ", trained.experts.size(),
         " experts for ", trained.tasks.size(), " tasks");

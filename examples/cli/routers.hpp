@@ -33,7 +33,7 @@ struct TrainedRouter {
   std::string name;
   std::uint64_t seed = 0;
   std::vector<std::string> tasks;    // of the training data, sorted
-  std::vector<std::string> experts;  // tag: each task's
+  std::vector<std::string> experts;  // tag: each task's; hash: all
 };
 
 /// Of a pool's directory; an empty name where it was not trained with a router.

@@ -209,7 +209,7 @@ class TrainerOn final : public Trainer {
     if (joint) {
       router_ = trained_router(o, names_);
       JointOptions told{o.training.seed, int(router_.tasks.size()), {}};
-      for (const std::string& name : router_.experts)
+      for (const std::string& name : router_.name == "tag" ? router_.experts : std::vector<std::string>{})
         told.expert_of_task.push_back(int(std::find(names_.begin(), names_.end(), name) - names_.begin()));
       each_joint_router(told, [&](const std::string& name, const char*, auto router) {
         if (name != router_.name) return;

@@ -12,6 +12,7 @@ std::unique_ptr<Trainer> make_trainer(const TrainerOptions& o) {
 
 TrainedRouter trained_router(const TrainerOptions& o, const std::vector<std::string>& experts) {
   TrainedRouter router{o.engine.router.name, o.training.seed, {}, {}};
+  if (router.name == "hash") router.experts = experts;
   if (!names_tasks(router.name)) {
     check(o.engine.router.tasks.empty(), "--tasks-to-experts is a setting of the router tag, and not of ", router.name);
     return router;

@@ -276,6 +276,8 @@ BOOST_AUTO_TEST_CASE(every_router_that_learns_with_its_pool) {
               std::vector<std::string>{"expert-2", "expert-2"}));
 
   run_badly(ask + "--pool whole-adamix --router hash", 1, "this pool was trained with adamix");
+  run_badly(ask + "--pool whole-hash --router hash --deny expert-0", 1,
+            "the router hash was trained with other experts");
   run_badly(ask + "--pool whole-adamix --router top1", 1, "the pool was trained with another router");
   write(scratch() / "other.jsonl", "{\"input\": \"butter\", \"choices\": [\"fish\", \"red\"], \"task\": \"c\"}\n");
   run_badly("score --model " + model + " --input other.jsonl --pool whole-tag --router tag", 1,
