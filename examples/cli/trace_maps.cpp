@@ -68,14 +68,14 @@ std::string svg(double wide, double high, const std::string& title, const std::s
 std::string legend(double y, bool negative) {
   std::string out = text_at(4, y + 12, "mean weight, %");
   double x = 96;
-  for (int i = 0; i < steps; ++i, x += 27) {
+  for (int i = 0; i < steps; ++i, x += 26) {
     const std::string says = i ? fmt::format("{}", from[i]) : ">0";
-    out += fmt::format("<rect x=\"{:.4g}\" y=\"{:.5g}\" width=\"27\" height=\"16\" fill=\"{}\"/>", x, y, blue[i]);
+    out += fmt::format("<rect x=\"{:.4g}\" y=\"{:.5g}\" width=\"26\" height=\"16\" fill=\"{}\"/>", x, y, blue[i]);
     out += text_at(x + 3, y + 12, says, i < first_dark ? "" : " fill=\"#fff\"");
   }
   if (!negative) return out;
   for (int i = 0; i < steps; ++i)
-    out += fmt::format("<rect x=\"{}\" y=\"{:.5g}\" width=\"27\" height=\"9\" fill=\"{}\"/>", 96 + 27 * i, y + 18,
+    out += fmt::format("<rect x=\"{}\" y=\"{:.5g}\" width=\"26\" height=\"9\" fill=\"{}\"/>", 96 + 26 * i, y + 18,
                        orange[i]);
   return out + text_at(4, y + 27, "and negative");
 }
@@ -136,7 +136,7 @@ std::string heat_map(const HeatMap& m, const std::vector<std::string>& experts) 
   out += fmt::format("<path d=\"M{0:.4g} {1:.5g}V{2:.5g}M{0:.4g} {1:.5g}H{3:.5g}\" stroke=\"#666\" fill=\"none\"/>",
                      left - 1, grid - 1, y, left + cell * double(experts.size()));
   const double wide =
-      std::max({left + cell * double(experts.size()) + 8, 350.0, letter * double(width(m.title)) * 1.2});
+      std::max({left + cell * double(experts.size()) + 8, 334.0, letter * double(width(m.title)) * 1.1});
   return svg(wide, y + 6, m.title, "rows: " + m.axis + "; columns: experts; numbers: mean weight in per cent", out);
 }
 
@@ -165,7 +165,7 @@ std::string bar_chart(const std::string& title, const std::vector<std::string>& 
   const double bottom = top + line * double(change.size());
   out += fmt::format("<path d=\"M{0:.5g} {1:.5g}V{2:.5g}\" stroke=\"#666\"/>", zero, top - 2, bottom + 2);
   out += text_at(zero, bottom + 14, "0", " text-anchor=\"middle\"");
-  const double wide = std::max({zero + half + number + 4, 330.0, letter * double(width(title)) * 1.2});
+  const double wide = std::max({zero + half + number + 4, 330.0, letter * double(width(title)) * 1.1});
   return svg(wide, bottom + 20, title, "a bar per expert: the change when it is left out", out);
 }
 

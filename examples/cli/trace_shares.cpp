@@ -56,7 +56,7 @@ HeatMap shares_by_token(const TracedInput& input, std::size_t experts) {
     std::size_t sites = 0;
     const std::size_t first = m.rows.size();
     for (std::size_t t = 0; t < tokens.size(); ++t)
-      m.rows.push_back({source ? "read by the encoder" : "read by the decoder", fmt::format("{} {}", t + 1, tokens[t]),
+      m.rows.push_back({source ? "encoder's tokens" : "decoder's tokens", fmt::format("{} {}", t + 1, tokens[t]),
                         std::vector<double>(experts)});
     for (const TracedSite& s : input.sites) {
       if (s.reads_source != source) continue;
