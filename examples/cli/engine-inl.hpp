@@ -18,11 +18,11 @@ class EngineOn final : public Engine {
       pool_ = load_pool(o.pool, {o.skip_broken, files_->hash()});
       choose(pool_, o.router);
       check_against(pool_, linears(model_));
-      RouterOptions router = resolve(o.router);
-      router.joint = joint_options(router.name, pool_);
-      attach_by_name(router);
-      if (router.name != "none") load_router(model_, pool_);
-      by_task_ = names_tasks(router.name);
+      router_ = resolve(o.router);
+      router_.joint = joint_options(router_.name, pool_);
+      by_task_ = names_tasks(router_.name);
+      attach_by_name(router_, pool_.experts);
+      if (router_.name != "none") load_router(model_, pool_);
     }
     if (!surplus.empty())
       pool_.warnings.insert(pool_.warnings.begin(),
@@ -66,6 +66,39 @@ class EngineOn final : public Engine {
     return r;
   }
 
+  void weigh(const std::vector<double>& weights) override {
+    check(weights.size() == pool_.experts.size(), weights.size(), " weights for ", pool_.experts.size(), " experts");
+    if (!weighed_) {
+      Weights all;
+      for (const Expert& e : pool_.experts) all.weights.emplace_back(e.name, 1.0);
+      with_module(pool_.kind,
+                  [&](auto module) { attach(model_, std::span<const Expert>(pool_.experts), module, all); });
+      model_.pack();
+      weighed_ = true;
+    }
+    model_.each_place([&](const Site& site, const std::unique_ptr<SiteExperts<B>>& place) {
+      if (!place) return;
+      std::vector<typename B::real> here;
+      for (std::size_t e = 0; e < weights.size(); ++e)
+        if (pool_.experts[e].has(site.name)) here.push_back(typename B::real(weights[e]));
+      place->visit([&](const std::string& name, Real<B>& t) {
+        if (name == "mix") t.assign(here);
+      });
+    });
+  }
+
+  void leave_out(int expert) override {
+    bool whole = router_.name == "hash";  // which would name others by chance
+    experts_of(model_)(
+        [&](const std::string& name, const Real<B>&) { whole = whole || name.find(".router.") != name.npos; });
+    check(!whole, "the router ", router_.name,
+          " was trained with its pool as a whole, so no expert of it can be left out");
+    auto experts = pool_.experts;
+    if (expert >= 0) experts[std::size_t(expert)].sites.clear();
+    attach_by_name(router_, experts);
+    model_.pack();
+  }
+
   std::vector<MeanRow> mean_inputs(const Expert& expert, const std::vector<TeacherForced>& batches,
                                    const std::function<void(const TeacherForced&)>& done) override {
     with_module(expert.kind,
@@ -107,25 +140,25 @@ class EngineOn final : public Engine {
     else
       f(Lora{});
   }
-  void attach_by_name(const RouterOptions& o) {
-    with_module(pool_.kind, [&](auto module) { attach_with(module, o); });
+  void attach_by_name(const RouterOptions& o, const std::vector<Expert>& experts) {
+    with_module(pool_.kind, [&](auto module) { attach_with(module, o, experts); });
   }
   template <class Module>
-  void attach_with(Module module, const RouterOptions& o) {
+  void attach_with(Module module, const RouterOptions& o, const std::vector<Expert>& experts) {
     std::string known;
     bool found = false;
     each_router(o, [&](const std::string& name, const char*, auto router) {
       known += (known.empty() ? "" : ", ") + name;
       if (name != o.name) return;
       found = true;
-      attach_routed(module, router, name);
+      attach_routed(module, router, name, experts);
     });
     check(found, "--router: there is no router ", o.name, "; known are ", known);
   }
   template <class Module, class R>
-  void attach_routed(Module module, R router, const std::string& name) {
+  void attach_routed(Module module, R router, const std::string& name, const std::vector<Expert>& experts) {
     if constexpr (Combines<Module, R>)
-      attach(model_, std::span<const Expert>(pool_.experts), module, router);
+      attach(model_, std::span<const Expert>(experts), module, router);
     else
       fail("the router ", name, " cannot be combined with ", pool_.kind,
            " experts: they do not have what it asks for (docs/routed.md#combinations)");
@@ -139,6 +172,8 @@ class EngineOn final : public Engine {
   std::shared_ptr<const ModelDirectory> files_;
   T5Model<B> model_;
   Pool pool_;
+  RouterOptions router_;
+  bool weighed_ = false;  // who is heard is what weigh said
   bool by_task_ = false;  // what is given of an example is its task's number, and not an expert's place
 };
 

@@ -61,6 +61,11 @@ class Engine {
                                                  std::vector<int> given) = 0;
   virtual ForwardResult forward(const Tokens& input, const Tokens& decoder_input, bool routing,
                                 std::vector<int> given) = 0;
+  /// From now on all experts are heard with these weights, one for each of the pool, whatever the router was.
+  virtual void weigh(const std::vector<double>& weights) = 0;
+  /// From now on the router decides as if this expert had no site; -1: among all again. Throws Error where it was
+  /// trained with the pool as a whole.
+  virtual void leave_out(int expert) = 0;
   /// The mean inputs of an expert's sites while it alone is heard; from then on no router decides here. `done` is told
   /// of each batch.
   virtual std::vector<MeanRow> mean_inputs(const Expert& expert, const std::vector<TeacherForced>& batches,

@@ -50,5 +50,6 @@ void add_pool_activations(Command& pool);
 void add_pool_embeddings(Command& pool);
 void add_pool_import(Command& pool);
 void add_pool_merge(Command& pool);
+void add_pool_weights(Command& pool);
 
 }  // namespace anser::cli

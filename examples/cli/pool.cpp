@@ -148,6 +148,7 @@ void add_pool(Command& program) {
   add_pool_embeddings(c);
   add_pool_import(c);
   add_pool_merge(c);
+  add_pool_weights(c);
 }
 
 }  // namespace anser::cli

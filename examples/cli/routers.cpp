@@ -38,7 +38,7 @@ RouterOptions resolve(RouterOptions o) {
     check(o.name == router || value.empty(), option, " is a setting of the router ", router, ", and not of ", o.name);
   };
   needs("single", o.expert, "--expert");
-  needs("weights", o.weights, "--weights");
+  needs(o.name == "lorahub" ? "lorahub" : "weights", o.weights, "--weights");
   needs("oracle", o.tasks, "--tasks-to-experts");
   const std::string known = o.name == "arrow" || o.name == "spectr" ? "temperature"
                             : o.name == "retrieval"                 ? "encoder"

@@ -93,6 +93,8 @@ void each_router(const RouterOptions& o, F&& f) {
   f("single", "the one --expert NAME", Weights{{{o.expert, 1.0}}});
   f("uniform", "merged experts: all of them with equal weights", Uniform{});
   f("weights", "a fixed mix, --weights FILE.json of {\"expert\": weight}", Weights{o.mix});
+  f("lorahub", "a mix that `anser pool weights` searched for on a few examples, by --weights FILE.json",
+    Weights{o.mix});
   f("oracle", "per input the expert of its \"task\", by --tasks-to-experts FILE.json of {\"task\": \"expert\"}",
     Given{});
   f("retrieval",

@@ -18,6 +18,7 @@ struct Options {
   EngineOptions engine;
   std::string input, output;
   int max_new_tokens = 128, beams = 1;
+  bool leave_one_out = false;
 };
 
 std::vector<std::string> pieces(const Tokenizer& tokenizer, const std::vector<std::int32_t>& ids) {
@@ -26,12 +27,19 @@ std::vector<std::string> pieces(const Tokenizer& tokenizer, const std::vector<st
   return out;
 }
 
+/// What is scored again while experts are left out.
+struct Answer {
+  Tokens input;
+  std::vector<std::int32_t> target;
+};
+
 /// All sites of one input. The decoder reads its start token and then the target, or else the winning hypothesis.
 /// `expert`: where the router leaves the decision to whoever knows, as Engine takes it.
 TracedInput trace_input(Engine& engine, const Tokenizer& tokenizer, const Json& record, const std::vector<int>& expert,
-                        const Options& o) {
+                        const Options& o, Answer& answer) {
   const T5Config& c = engine.config();
-  TracedInput traced{record.text("input"), {}, {}, {}};
+  TracedInput traced;
+  traced.text = record.text("input");
   const auto source = tokenizer.encode(traced.text);
   const Tokens input = Tokens::pad({source}, c.pad);
   std::vector<std::int32_t> target;
@@ -43,6 +51,8 @@ TracedInput trace_input(Engine& engine, const Tokenizer& tokenizer, const Json& 
     g.beam.beams = o.beams;
     target = engine.generate(input, g, expert)[0].tokens;
   }
+  traced.target = record.has("target") ? record.text("target") : tokenizer.decode(target, true, c.vocabulary);
+  answer = {input, target};
   const Tokens decoder = shift_right(Tokens::pad({target}, c.pad), c.start, c.pad);
   traced.read = pieces(tokenizer, source);
   traced.written = pieces(tokenizer, decoder.ids);
@@ -79,6 +89,53 @@ std::string line_of(const TracedInput& input, const TracedSite& s, const std::ve
       list(s.weights, [&](const auto& row) { return list(row, number); }));
 }
 
+std::string line_of(const TracedInput& input, const std::vector<std::string>& names) {
+  std::string without;
+  for (std::size_t e = 0; e < names.size(); ++e)
+    without += fmt::format("{}{}: {}", e ? ", " : "", quote(names[e]), input.without[e]);
+  return fmt::format("{{\"input\": {}, \"target\": {}, \"log_likelihood\": {}, \"without\": {{{}}}}}",
+                     quote(input.text), quote(input.target), input.whole, without);
+}
+
+/// Whom each input's expert, decided outside, gives way to when expert `e` is left out: an oracle's to nobody, the
+/// nearest text's owner to the next nearest. Empty where the router decides by itself.
+std::vector<int> experts_without(int e, std::vector<int> experts, const std::vector<Json>& records, const Pool& pool,
+                                 const Options& o) {
+  std::vector<Json> orphaned;
+  for (std::size_t i = 0; i < experts.size(); ++i)
+    if (experts[i] == e) orphaned.push_back(records[i]);
+  std::vector<int> others(orphaned.size(), -1);
+  if (o.engine.router.name == "retrieval" && !orphaned.empty() && pool.experts.size() > 1) {
+    Pool rest = pool;
+    rest.experts.erase(rest.experts.begin() + e);
+    others = experts_for(orphaned, rest, o.engine.router, o.engine.threads);
+    for (int& other : others) other += other >= e;
+  }
+  auto other = others.begin();
+  for (int& expert : experts)
+    if (expert == e) expert = *other++;
+  return experts;
+}
+
+/// The likelihood of each input's answer with all experts, and without each in turn.
+void leave_out(Engine& engine, const std::vector<Json>& records, const std::vector<Answer>& answers,
+               const std::vector<int>& experts, std::vector<TracedInput>& inputs, const Options& o) {
+  const int n = int(engine.pool().experts.size());
+  Progress progress("leaving out", std::size_t(n + 1) * answers.size());
+  for (int e = -1; e < n; ++e) {
+    if (e >= 0) engine.leave_out(e);
+    const auto now = e < 0 ? experts : experts_without(e, experts, records, engine.pool(), o);
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      const double score = engine.score(answers[i].input, {{answers[i].target}}, pick(now, {i}))[0][0];
+      if (e < 0)
+        inputs[i].whole = score;
+      else
+        inputs[i].without.push_back(score);
+      progress.advance();
+    }
+  }
+}
+
 std::string lower(std::string text) {
   for (char& c : text) c = c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c;
   return text;
@@ -103,23 +160,33 @@ void run(const Options& o) {
   }
   warn_of_long(records, lengths, o.engine.model);
   const auto engine = open_engine(o.engine);
+  if (o.leave_one_out) engine->leave_out(-1);  // complain before any work where this router cannot
   std::vector<std::string> names;
   for (const Expert& e : engine->pool().experts) names.push_back(e.name);
   const bool page = ending(o.output) == ".html";
+  const bool keep = page || o.leave_one_out;
   Lines lines(o.output);
   std::vector<TracedInput> all;
+  std::vector<Answer> answers;
   std::size_t sites = 0;
-  Progress progress("tracing", records.size());
   const auto experts = experts_for(records, engine->pool(), o.engine.router, o.engine.threads);
-  for (std::size_t i = 0; i < records.size(); ++i) {
-    TracedInput traced = trace_input(*engine, tokenizer, records[i], pick(experts, {i}), o);
-    sites += traced.sites.size();
-    if (page)
-      all.push_back(std::move(traced));
-    else
-      for (const TracedSite& s : traced.sites) lines.add(line_of(traced, s, names));
-    progress.advance();
+  {
+    Progress progress("tracing", records.size());
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      Answer answer;
+      TracedInput traced = trace_input(*engine, tokenizer, records[i], pick(experts, {i}), o, answer);
+      sites += traced.sites.size();
+      if (!page)
+        for (const TracedSite& s : traced.sites) lines.add(line_of(traced, s, names));
+      if (!page) traced.sites.clear();
+      if (keep) all.push_back(std::move(traced));
+      if (o.leave_one_out) answers.push_back(std::move(answer));
+      progress.advance();
+    }
   }
+  if (o.leave_one_out) leave_out(*engine, records, answers, experts, all, o);
+  if (o.leave_one_out && !page)
+    for (const TracedInput& traced : all) lines.add(line_of(traced, names));
   if (page) lines.add(trace_page(all, names, o.engine.router.name));
   lines.finish();
   if (!sites) warn("the router " + o.engine.router.name + " hears nobody: there is nothing to trace");
@@ -147,6 +214,11 @@ void add_trace(Command& program) {
       ->check(Named{})
       ->check(check_ending)
       ->type_name("FILE");
+  c.add_flag(
+      "--leave-one-out", o->leave_one_out,
+      "Also how likely the target (or the generated text) is with all experts and without each in turn: a line per "
+      "input, {\"input\", \"target\", \"log_likelihood\", \"without\": {expert: number}}, mean "
+      "log-likelihoods per token; on a page, a chart");
   c.add_option("--max-new-tokens", o->max_new_tokens, "Tokens per generated answer at most")
       ->check(Between(1, 1 << 20))
       ->type_name("N")

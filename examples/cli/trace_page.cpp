@@ -14,7 +14,7 @@ constexpr const char* page_begin = R"page(<!doctype html>
 :root { color-scheme: light dark; --ground: #fff; --ink: #1a1a1a; --rest: #d4d4d4; --line: #999; }
 @media (prefers-color-scheme: dark) { :root { --ground: #191919; --ink: #eee; --rest: #555; --line: #777; } }
 body { font: 15px/1.4 system-ui, sans-serif; background: var(--ground); color: var(--ink); margin: 1rem auto 5rem; padding: 0 .7rem; max-width: 100rem; }
-h1 { font-size: 1.25rem; } h2 { font-size: 1rem; margin: 1.4rem 0 .3rem; }
+h1 { font-size: 1.25rem; } h2 { font-size: 1.1rem; margin: 1.6rem 0 .3rem; overflow-wrap: anywhere; } h3 { font-size: 1rem; margin: 1rem 0 .3rem; }
 select { font: inherit; max-width: 100%; }
 #legend { display: flex; flex-wrap: wrap; gap: .25rem .8rem; margin: .8rem 0; padding: 0; list-style: none; }
 #legend span { display: inline-block; min-width: 1.9em; text-align: center; margin-right: .3em; border-radius: 3px; }
@@ -25,13 +25,24 @@ th.site { position: sticky; left: 0; background: var(--ground); padding: 0 .5em;
 th.token { writing-mode: vertical-rl; transform: rotate(180deg); padding: .4em 0; }
 td { min-width: 2.1em; height: 1.6em; text-align: center; cursor: pointer; }
 td:focus, td:hover { outline: 2px solid var(--ink); }
-#detail { position: fixed; left: 0; right: 0; bottom: 0; padding: .5rem .8rem; background: var(--ink); color: var(--ground); min-height: 1.4em; }
+.scroll svg { display: block; }
+[hidden] { display: none; }
+@media print {
+  :root { --ground: #fff; --ink: #000; }
+  body { margin: 0; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  .scroll { overflow: visible; border: 0; }
+  .scroll svg { max-width: 100%; height: auto; }
+  label, #detail { display: none; }
+}
+@media screen { #detail { position: fixed; left: 0; right: 0; bottom: 0; padding: .5rem .8rem; background: var(--ink); color: var(--ground); min-height: 1.4em; } }
 </style></head><body>
 <h1>Which experts each token used</h1>
-<noscript>This page draws its maps with a script of its own; it loads nothing.</noscript>
 <p id="about"></p>
-<p><label>Input: <select id="input"></select></label></p>
 <ul id="legend"></ul>
+)page";
+
+constexpr const char* page_middle = R"page(<h2>Leading expert by token and site</h2>
+<noscript>This last map is drawn by a script of the page's own; it loads nothing.</noscript>
 <div id="maps"></div>
 <div id="detail" aria-live="polite">Point at, or tap, a cell for its experts and their weights.</div>
 <script type="application/json" id="data">)page";
@@ -60,9 +71,9 @@ const paint = (cell, e) => {
   if (colour[e] >= 0) cell.style.color = ink[colour[e]];
 };
 const total = leads.reduce((a, b) => a + b, 0) || 1;
-document.getElementById("about").textContent = `Router ${data.router}, ${data.experts.length} experts. A row is a site, a ` +
-  `column a token; a cell has the number and colour of the expert with the largest weight. The eight that lead most often ` +
-  `have colours; shares below are of all cells of all inputs.`;
+document.getElementById("about").textContent = `Router ${data.router}, ${data.experts.length} experts. Below, how ` +
+  `often each has the largest weight, of all tokens at all sites; the eight that lead most often have colours. ` +
+  `In the last map a row is a site, a column a token, and a cell has the number and colour of the leading expert.`;
 leads.map((n, e) => [n, e]).filter(([n]) => n > 0).sort((a, b) => b[0] - a[0] || a[1] - b[1]).forEach(([n, e]) => {
   const item = element("li", undefined, document.getElementById("legend"));
   paint(element("span", "", item), e);
@@ -78,7 +89,7 @@ const draw = (input) => {
   for (const [title, belongs] of groups) {
     const sites = input.sites.filter(belongs);
     if (!sites.length) continue;
-    element("h2", title, maps);
+    element("h3", title, maps);
     const table = element("table", undefined, element("div", undefined, maps));
     table.parentNode.className = "scroll";
     const tokens = sites[0].cross || sites[0].stack === "encoder" ? input.read : input.written;
@@ -104,8 +115,12 @@ const draw = (input) => {
 };
 const chooser = document.getElementById("input");
 for (const input of data.inputs) element("option", input.text, chooser);
-chooser.onchange = () => draw(data.inputs[chooser.selectedIndex]);
-if (data.inputs.length) draw(data.inputs[0]);
+const show = () => {
+  document.querySelectorAll("section.input").forEach((s, i) => { s.hidden = i !== chooser.selectedIndex; });
+  draw(data.inputs[chooser.selectedIndex]);
+};
+chooser.onchange = show;
+if (data.inputs.length) show();
 </script></body></html>
 )page";
 
@@ -136,7 +151,26 @@ std::string trace_page(const std::vector<TracedInput>& inputs, const std::vector
                                  list(inputs, input));
   std::string safe;  // no text of the data may end the script that holds it
   for (char c : data) c == '<' ? safe += "\\u003c" : safe += c;
-  return page_begin + safe + page_end;
+  std::string maps = "<h2>All inputs</h2>\n";
+  maps += heat_map(shares_by_site(inputs, experts.size()), experts);
+  const auto worth = [&](const std::vector<TracedInput>& of) {
+    std::vector<double> change(experts.size());
+    for (const TracedInput& i : of)
+      for (std::size_t e = 0; e < experts.size(); ++e) change[e] += (i.without[e] - i.whole) / double(of.size());
+    return change;
+  };
+  const bool left_out = !inputs.empty() && !inputs[0].without.empty();
+  if (left_out && inputs.size() > 1)
+    maps += bar_chart("Each expert left out: mean over all inputs", experts, worth(inputs));
+  maps += "<p><label>Input: <select id=\"input\"></select></label></p>\n";
+  for (const TracedInput& i : inputs) {
+    maps += "<section class=\"input\">\n<h2>" + escape(i.text) + "</h2>\n";
+    if (left_out)
+      maps += fmt::format("<p>Target: {} (log-likelihood per token {:.4f})</p>\n", escape(i.target), i.whole) +
+              bar_chart("Each expert left out of this input", experts, worth({i}));
+    maps += heat_map(shares_by_token(i, experts.size()), experts) + "</section>\n";
+  }
+  return page_begin + maps + page_middle + safe + page_end;
 }
 
 }  // namespace anser::cli

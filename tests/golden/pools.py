@@ -32,7 +32,8 @@ def sites(model):
     return {n: m for n, m in model.named_modules() if n.rsplit(".", 1)[-1] in Routed.ENDINGS}
 
 
-def write_expert(folder, model, number, rank, alpha, rslora, targets):
+def write_expert(folder, model, number, rank, alpha, rslora, targets, matrices=None):
+    """One PEFT directory; `matrices(site)` gives its A and B, else they are drawn."""
     folder.mkdir()
     g = torch.Generator().manual_seed(1000 + number)
     scale = alpha / (rank**0.5 if rslora else rank)
@@ -40,10 +41,13 @@ def write_expert(folder, model, number, rank, alpha, rslora, targets):
     for site, linear in sites(model).items():
         if not re.fullmatch(targets, site):
             continue
-        a = torch.randn(rank, linear.in_features, generator=g) / linear.in_features**0.5
-        b = torch.randn(linear.out_features, rank, generator=g)
-        # Half of W's size, so that a wrong decision shows.
-        b *= 0.5 * linear.weight.norm() / (scale * (b @ a).norm())
+        if matrices:
+            a, b = matrices(site)
+        else:
+            a = torch.randn(rank, linear.in_features, generator=g) / linear.in_features**0.5
+            b = torch.randn(linear.out_features, rank, generator=g)
+            # Half of W's size, so that a wrong decision shows.
+            b *= 0.5 * linear.weight.norm() / (scale * (b @ a).norm())
         tensors[f"base_model.model.{site}.lora_A.weight"] = a
         tensors[f"base_model.model.{site}.lora_B.weight"] = b
     save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
@@ -123,12 +127,12 @@ def draw_gates(model, pool, name, sets, ks):
     return least
 
 
-def golden_of(model, make_rule, sets, gradients=None):
+def golden_of(model, make_rule, sets, gradients=None, watch=Routed):
     """Inputs, outputs and decisions; with `gradients` {name: leaf} also those of the loss on `padded`."""
     out = {}
     for name, x in sets.items():
         rule = make_rule()
-        with torch.set_grad_enabled(gradients is not None), Routed(model, rule):
+        with torch.set_grad_enabled(gradients is not None), watch(model, rule):
             result = model(**x)
         out |= {f"{name}.{k}": v for k, v in x.items()}
         out |= {f"{name}.logits": result.logits, f"{name}.encoder_last_hidden_state": result.encoder_last_hidden_state}

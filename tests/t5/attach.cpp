@@ -25,6 +25,23 @@ BOOST_AUTO_TEST_CASE(phatgoose_equals_the_transcription) {
   }
 }
 
+// PEFT's prototypes come from fifteen steps of power iteration in f32: 1 - |cos| with the singular vectors up to 1e-7.
+BOOST_AUTO_TEST_CASE(arrow_equals_peft) {
+  for (const std::string file : {"arrow.k2", "arrow.k4"})
+    for (bool packed : {true, false}) {
+      const auto told = read_json(golden("pool/" + file + ".json"));
+      const SpectR arrow{
+          .top_k = int(told.integer("k", 1, 99)), .temperature = told.real("temperature"), .arrow = true};
+      const auto [agree, rows] = check_pool<B>("arrow", file, arrow, packed, 1e-4, 0);
+      BOOST_CHECK_EQUAL(agree, rows);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(smear_equals_the_transcription) {
+  check_smear<B, Adapter>("smear");
+  check_smear<B, Lora>("smear_lora");
+}
+
 BOOST_AUTO_TEST_CASE(uniform_averages_products) {
   for (const std::string pool : {"even", "mixed"})
     for (bool packed : {true, false}) check_pool<B>(pool, pool + ".uniform", Uniform{}, packed, 1e-5, 0);

@@ -23,7 +23,10 @@ struct Weights::On {
   OutputRouting<B> mix;  // [1, those named that the site has]
 
   On(B& device_, Weights o, const Site&) : options(std::move(o)), device(&device_) {}
-  static void visit(auto&, auto&&) {}
+  /// Whoever searches for weights sets them anew: those of the experts named that the site has, in their order.
+  static void visit(auto& self, auto&& f) {
+    if (self.mix.weight) f("mix", self.mix.weight);
+  }
 
   /// Throws Error for a name that no expert has, or two weights of one, and for a weight that is not finite.
   void prepare(const Site& site, std::span<const Expert> experts) {
