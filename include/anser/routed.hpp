@@ -49,7 +49,7 @@ class Routed final : public SiteExperts<B> {
                 "routed: this router reads tensors that experts of this module do not have "
                 "(docs/routed.md#combinations)");
   static_assert(!detail::splits_what_is_whole<typename R::template On<B>, typename Module::template On<B>>(),
-                "routed: this router chooses the parts of an expert apart, and experts of this module are one part "
+                "routed: this router chooses parts of experts apart; this module has one part "
                 "(docs/routed.md#combinations)");
   using ModuleOn = typename Module::template On<B>;
   using RouterOn = typename R::template On<B>;

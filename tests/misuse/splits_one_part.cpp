@@ -1,4 +1,4 @@
-// expect: routed: this router chooses the parts of an expert apart, and experts of this module are one part (docs/routed.md#combinations)
+// expect: routed: this router chooses parts of experts apart; this module has one part (docs/routed.md#combinations)
 #include <anser/backend/cpu.hpp>
 #include <anser/module/ia3.hpp>
 #include <anser/routed.hpp>
