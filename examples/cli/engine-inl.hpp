@@ -31,6 +31,14 @@ class EngineOn final : public Engine {
   const T5Config& config() const override { return model_.config(); }
   const Pool& pool() const override { return pool_; }
 
+  void route(const RouterOptions& o) override {
+    check(!pool_.experts.empty(), "the router ", o.name, " needs a --pool of experts");
+    model_.load(*files_);  // routers that learned with their pool may have brought weights of the model
+    attach_by_name(resolve(o));
+    load_router(model_, pool_);
+    model_.pack();
+  }
+
   std::vector<Generated> generate(const Tokens& input, const Generation& o, std::vector<int> expert) override {
     Batch<B> batch;
     batch.expert = std::move(expert);
@@ -44,6 +52,28 @@ class EngineOn final : public Engine {
     Batch<B> batch;
     batch.expert = std::move(expert);
     return score_choices(model_, Context<B>{*device_}, input, choices, batch);
+  }
+
+  std::vector<std::vector<std::int32_t>> force(const Tokens& input,
+                                               const std::vector<std::vector<std::int32_t>>& targets,
+                                               std::vector<int> expert) override {
+    Tokens labels = Tokens::pad(targets, config().pad);
+    labels.mask.clear();  // what stands behind a target is seen by nobody
+    Batch<B> batch;
+    batch.expert = std::move(expert);
+    const Context<B> cx{*device_};
+    auto session = model_.encode(cx, input, batch);
+    const auto logits = floats(model_.decode(cx, session, shift_right(labels, config().start, config().pad), false));
+    check_finite(logits);
+    std::vector<std::vector<std::int32_t>> likeliest;
+    auto row = logits.begin();
+    for (const auto& target : targets) {
+      likeliest.emplace_back();
+      for (int j = 0; j < labels.tokens; ++j, row += config().vocabulary)
+        if (std::size_t(j) < target.size())
+          likeliest.back().push_back(std::int32_t(std::max_element(row, row + config().vocabulary) - row));
+    }
+    return likeliest;
   }
 
   ForwardResult forward(const Tokens& input, const Tokens& decoder_input, bool routing,

@@ -52,12 +52,18 @@ class Engine {
   virtual ~Engine() = default;
   virtual const T5Config& config() const = 0;
   virtual const Pool& pool() const = 0;
+  /// From now on this router decides. The model and its pool stay as they were read.
+  virtual void route(const RouterOptions& o) = 0;
   /// `expert`: per example a place in the pool, where the router leaves that to whoever knows (see experts_for).
   virtual std::vector<Generated> generate(const Tokens& input, const Generation& o, std::vector<int> expert) = 0;
   /// Per example and choice the mean log-likelihood; choices are target ids with eos.
   virtual std::vector<std::vector<double>> score(const Tokens& input,
                                                  const std::vector<std::vector<std::vector<std::int32_t>>>& choices,
                                                  std::vector<int> expert) = 0;
+  /// Per example the likeliest token at each place of its target, the decoder reading the target.
+  virtual std::vector<std::vector<std::int32_t>> force(const Tokens& input,
+                                                       const std::vector<std::vector<std::int32_t>>& targets,
+                                                       std::vector<int> expert) = 0;
   virtual ForwardResult forward(const Tokens& input, const Tokens& decoder_input, bool routing,
                                 std::vector<int> expert) = 0;
   /// The mean inputs of an expert's sites while it alone is heard; from then on no router decides here. `done` is told
