@@ -18,6 +18,7 @@ enum class Draws : std::uint64_t {
   texts = 7,     // spans that are left out
   held_out = 8,  // and those of validation
   resample = 9,  // bootstrap
+  made_up = 10,  // the data of a miniature
 };
 
 /// Counter-based random numbers (Philox 4x32-10; Salmon et al., SC 2011): the same (seed, stream, counter) draws the
