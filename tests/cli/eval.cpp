@@ -12,7 +12,7 @@ namespace {
 
 anser::Json results(const std::string& path) { return anser::parse_json(read(scratch() / path), path); }
 
-anser::Json methods(const std::string& options, const std::string& path = "results.json") {
+anser::Json methods(const std::string& options, const std::string& path = "measured/results.json") {
   run_well("eval " + options + " --threads 1 --output " + path);
   return results(path).at("methods");
 }
@@ -49,17 +49,18 @@ const std::string& tasks() {
                  "\", \"choices\": [\"cold\", \"two fish\", \"rain\"], \"label\": " + std::to_string(i % 3) +
                  ", \"task\": \"t" + std::to_string(i % 2) + "\"}\n";
     }
-    write(scratch() / "asked.jsonl", asked);
+    write(scratch() / "measured/asked.jsonl", asked);
     std::string answered;
     int i = 0;
-    for (const auto& line : lines(run_well("generate " + demo_pool() + "--input asked.jsonl --max-new-tokens 6"))) {
+    for (const auto& line :
+         lines(run_well("generate " + demo_pool() + "--input measured/asked.jsonl --max-new-tokens 6"))) {
       const std::string target = i++ % 2 ? "nothing like it" : line.text("output");
       answered += "{\"input\": " + line.at("input").written() + ", \"target\": " + anser::quote(target) +
                   ", \"task\": " + line.at("task").written() + "}\n";
     }
-    write(scratch() / "tasks/held_in/words.jsonl", answered);
-    write(scratch() / "tasks/held_out/choices.jsonl", choices);
-    return "--tasks tasks --max-new-tokens 6 ";
+    write(scratch() / "measured/tasks/held_in/words.jsonl", answered);
+    write(scratch() / "measured/tasks/held_out/choices.jsonl", choices);
+    return "--tasks measured/tasks --max-new-tokens 6 ";
   }();
   return folder;
 }
@@ -85,7 +86,7 @@ BOOST_AUTO_TEST_CASE(answers_are_compared_with_targets) {
 BOOST_AUTO_TEST_CASE(multiple_choice_is_answered_as_score_answers_it) {
   const std::string options = tasks();
   int right = 0, i = 0;
-  for (const auto& line : lines(run_well("score " + demo_pool() + "--input tasks/held_out/choices.jsonl")))
+  for (const auto& line : lines(run_well("score " + demo_pool() + "--input measured/tasks/held_out/choices.jsonl")))
     right += line.integer("prediction", 0, 2) == i++ % 3;
   BOOST_TEST(i == 23);
   const auto m = methods(demo_pool() + options + "--batch-size 4");
@@ -98,16 +99,17 @@ BOOST_AUTO_TEST_CASE(token_accuracy_is_that_of_the_forward_pass) {
   const auto tokenizer = anser::Tokenizer::load(demo() / "model");
   double share = 0;
   int exact = 0, n = 0;
-  for (const auto& line : lines(read(scratch() / "tasks/held_in/words.jsonl"))) {
+  for (const auto& line : lines(read(scratch() / "measured/tasks/held_in/words.jsonl"))) {
     const auto target = tokenizer.encode(line.text("target"));
     auto input = tokenizer.encode(line.text("input")), before = target;
     before.insert(before.begin(), 0);
     before.pop_back();
-    anser::write_safetensors((scratch() / "one.safetensors").string(),
+    anser::write_safetensors((scratch() / "measured/one.safetensors").string(),
                              {{"input_ids", anser::stored_view(input.data(), {1, int(input.size())})},
                               {"decoder_input_ids", anser::stored_view(before.data(), {1, int(before.size())})}});
-    run_well("forward " + demo_pool() + "--tensors one.safetensors --output logits.safetensors");
-    const auto logits = numbers(*anser::Safetensors::open((scratch() / "logits.safetensors").string()), "logits");
+    run_well("forward " + demo_pool() + "--tensors measured/one.safetensors --output measured/logits.safetensors");
+    const auto logits =
+        numbers(*anser::Safetensors::open((scratch() / "measured/logits.safetensors").string()), "logits");
     const std::size_t vocabulary = logits.size() / target.size();
     int right = 0;
     for (std::size_t j = 0; j < target.size(); ++j) {
@@ -131,28 +133,31 @@ BOOST_AUTO_TEST_CASE(token_accuracy_is_that_of_the_forward_pass) {
 
 BOOST_AUTO_TEST_CASE(routers_of_one_run_do_not_see_each_other) {
   const auto who = experts();
-  write(scratch() / "who.json", "{\"t0\": \"" + who[3] + "\", \"t1\": \"" + who[5] + "\"}");
-  const std::string all = demo_pool() + tasks() + "--tasks-to-experts who.json --expert " + who[1] +
+  write(scratch() / "measured/who.json", "{\"t0\": \"" + who[3] + "\", \"t1\": \"" + who[5] + "\"}");
+  const std::string all = demo_pool() + tasks() + "--tasks-to-experts measured/who.json --expert " + who[1] +
                           " --router-option temperature=0.5 --routers ";
   const auto together = methods(all + "uniform,phatgoose,oracle,arrow,single,none");
   for (const auto& router : together.keys()) {
     std::string alone = demo_pool() + tasks() + "--router " + router;
-    if (router == "oracle") alone += " --tasks-to-experts who.json";
+    if (router == "oracle") alone += " --tasks-to-experts measured/who.json";
     if (router == "single") alone += " --expert " + who[1];
     if (router == "arrow") alone += " --router-option temperature=0.5";
-    BOOST_TEST(methods(alone, "alone/" + router + ".json").at(router).written() == together.at(router).written(),
-               router);
+    BOOST_TEST(
+        methods(alone, "measured/alone/" + router + ".json").at(router).written() == together.at(router).written(),
+        router);
   }
   BOOST_TEST(together.at("uniform").written() != together.at("none").written());
-  run_well("eval " + demo_model() + tasks() + "--threads 1 --output plain");  // no pool, and a folder
-  BOOST_TEST(results("plain/results.json").at("methods").at("none").written() == together.at("none").written());
+  run_well("eval " + demo_model() + tasks() + "--threads 1 --output measured/plain");  // no pool, and a folder
+  BOOST_TEST(results("measured/plain/results.json").at("methods").at("none").written() ==
+             together.at("none").written());
 }
 
 BOOST_AUTO_TEST_CASE(weights_that_learned_with_a_router_go_with_it) {
   tasks();
-  run_well("train joint " + demo_model() + "--data tasks/held_in/words.jsonl --experts 2 --steps 6 --batch 8 " +
-           "--learning-rate 0.5 --learn-along '.*layer_norm.*' --threads 1 --output joint");
-  const std::string with = demo_model() + "--pool joint " + tasks() + "--routers ";
+  run_well("train joint " + demo_model() +
+           "--data measured/tasks/held_in/words.jsonl --experts 2 --steps 6 --batch 8 " +
+           "--learning-rate 0.5 --learn-along '.*layer_norm.*' --threads 1 --output measured/joint");
+  const std::string with = demo_model() + "--pool measured/joint " + tasks() + "--routers ";
   const auto together = methods(with + "smear,none");
   BOOST_TEST(together.at("none").written() == methods(demo_model() + tasks()).at("none").written());
   BOOST_TEST(together.at("smear").written() != together.at("none").written());
@@ -160,13 +165,13 @@ BOOST_AUTO_TEST_CASE(weights_that_learned_with_a_router_go_with_it) {
 
 BOOST_AUTO_TEST_CASE(two_runs_write_the_same_bytes) {
   const std::string options = demo_pool() + tasks() + "--routers phatgoose,uniform --seed 7 --threads 2 --output ";
-  const auto table = run_well("eval " + options + "first.json");
-  BOOST_TEST(run_well("eval " + options + "second.json") == table);
-  BOOST_TEST((read(scratch() / "first.json") == read(scratch() / "second.json")));
+  const auto table = run_well("eval " + options + "measured/first.json");
+  BOOST_TEST(run_well("eval " + options + "measured/second.json") == table);
+  BOOST_TEST((read(scratch() / "measured/first.json") == read(scratch() / "measured/second.json")));
   for (const std::string text : {"held in: mean of 1 task, 23 examples", "held out: mean of 1 task, 23 examples",
                                  "phatgoose", "uniform", "exact_match", "52.2 ["})
     BOOST_TEST(table.find(text) != std::string::npos, text);
-  const auto r = results("first.json");
+  const auto r = results("measured/first.json");
   BOOST_TEST(r.at("seeds").written() == "[7]");
   BOOST_TEST(r.at("settings").integer("top_k", 0, 9) == 2);
   BOOST_TEST(r.at("tasks").at("words").integer("examples", 0, 99) == 23);
@@ -175,7 +180,7 @@ BOOST_AUTO_TEST_CASE(two_runs_write_the_same_bytes) {
 
 BOOST_AUTO_TEST_CASE(a_limit_and_chosen_metrics) {
   const auto m = methods(demo_pool() + tasks() + "--limit 5 --metric accuracy,token_f1");
-  BOOST_TEST(results("results.json").at("tasks").at("choices").integer("examples", 0, 99) == 5);
+  BOOST_TEST(results("measured/results.json").at("tasks").at("choices").integer("examples", 0, 99) == 5);
   BOOST_TEST((m.at("phatgoose").at("tasks").at("words").keys() == std::vector<std::string>{"token_f1"}));
   BOOST_TEST(m.at("phatgoose").at("held_in").keys().size() == 1u);
 }
@@ -183,12 +188,12 @@ BOOST_AUTO_TEST_CASE(a_limit_and_chosen_metrics) {
 BOOST_AUTO_TEST_CASE(what_cannot_be_measured_is_told_before_anything_is) {
   const std::string with = "eval " + demo_pool() + tasks();
   run_badly("eval " + demo_pool() + "--tasks absent", 1, "absent does not exist");
-  fs::create_directories(scratch() / "empty");
-  run_badly("eval " + demo_pool() + "--tasks empty", 1, "empty holds no tasks");
-  write(scratch() / "broken/a.jsonl", "{\"input\": \"x\", \"target\": \"y\"}\n{\"input\": \"x\"}\n");
-  run_badly("eval " + demo_pool() + "--tasks broken", 1, "broken/a.jsonl:2: neither \"target\" nor");
-  write(scratch() / "broken/a.jsonl", "\n");
-  run_badly("eval " + demo_pool() + "--tasks broken", 1, "broken/a.jsonl holds no examples");
+  fs::create_directories(scratch() / "measured/empty");
+  run_badly("eval " + demo_pool() + "--tasks measured/empty", 1, "empty holds no tasks");
+  write(scratch() / "measured/broken/a.jsonl", "{\"input\": \"x\", \"target\": \"y\"}\n{\"input\": \"x\"}\n");
+  run_badly("eval " + demo_pool() + "--tasks measured/broken", 1, "measured/broken/a.jsonl:2: neither \"target\" nor");
+  write(scratch() / "measured/broken/a.jsonl", "\n");
+  run_badly("eval " + demo_pool() + "--tasks measured/broken", 1, "measured/broken/a.jsonl holds no examples");
   run_badly(with + "--routers phatgoose,gate", 2, "there is no router gate");
   run_badly(with + "--metric bleu", 2, "--metric");
   run_badly("eval " + demo_model() + tasks() + "--routers uniform", 2, "--pool");
@@ -200,7 +205,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_measured_is_told_before_anything_is) {
   run_badly(with + "--metric rouge_l", 1, "choices.jsonl: none of --metric is for multiple choice");
   run_badly(with + "--metric accuracy,rouge_l --teacher-forced", 1, "none are generated");
   // The last router's needs are found out before the first computes, and nothing is left behind.
-  run_badly(with + "--routers phatgoose,average-activation --output none.json", 1, "pool activations");
+  run_badly(with + "--routers phatgoose,average-activation --output measured/none.json", 1, "pool activations");
   run_badly(with + "--routers phatgoose,single", 1, "the router single needs --expert");
-  BOOST_TEST(!fs::exists(scratch() / "none.json"));
+  BOOST_TEST(!fs::exists(scratch() / "measured/none.json"));
 }

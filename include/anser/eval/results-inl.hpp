@@ -56,14 +56,12 @@ ANSER_INLINE void Results::add(const std::string& method, MethodScores scores) {
 namespace detail {
 
 /// The shortest digits that read back as the same number.
-inline std::string number_text(double v) {
+inline std::string digits_of(double v) {
   check(std::isfinite(v), "results: a value is not finite");
   char text[32];
   return {text, std::to_chars(text, text + sizeof text, v).ptr};
 }
-inline std::string interval_text(const Interval& i) {
-  return '[' + number_text(i.low) + ", " + number_text(i.high) + ']';
-}
+inline std::string interval_text(const Interval& i) { return '[' + digits_of(i.low) + ", " + digits_of(i.high) + ']'; }
 
 using JsonEntries = std::vector<std::pair<std::string, std::string>>;  // keys, and values that are JSON already
 using OverSeeds = std::string (*)(const std::vector<Estimate>&);
@@ -127,7 +125,7 @@ inline bool are_alike(const MethodScores& a, const MethodScores& b) {
 
 inline std::string values_text(const std::vector<Estimate>& all) {
   std::string text;
-  for (const Estimate& e : all) text.append(text.empty() ? "[" : ", ").append(number_text(e.value));
+  for (const Estimate& e : all) text.append(text.empty() ? "[" : ", ").append(digits_of(e.value));
   return text + ']';
 }
 inline std::string intervals_text(const std::vector<Estimate>& all) {
