@@ -5,6 +5,7 @@
 
 #include "engine.hpp"
 #include "experts.hpp"
+#include "routers.hpp"
 
 namespace anser::cli {
 
@@ -18,11 +19,7 @@ class EngineOn final : public Engine {
       pool_ = load_pool(o.pool, {o.skip_broken, files_->hash()});
       choose(pool_, o.router);
       check_against(pool_, linears(model_));
-      router_ = resolve(o.router);
-      router_.joint = joint_options(router_.name, pool_);
-      by_task_ = names_tasks(router_.name);
-      attach_by_name(router_, pool_.experts);
-      if (router_.name != "none") load_router(model_, pool_);
+      hear(o.router);
     }
     if (!surplus.empty())
       pool_.warnings.insert(pool_.warnings.begin(),
@@ -33,6 +30,14 @@ class EngineOn final : public Engine {
 
   const T5Config& config() const override { return model_.config(); }
   const Pool& pool() const override { return pool_; }
+
+  void route(const RouterOptions& o) override {
+    check(!pool_.experts.empty(), "the router ", o.name, " needs a --pool of experts");
+    model_.unpack();
+    model_.load(*files_);  // weights that learned along with a pool are not heard without it
+    hear(o);
+    model_.pack();
+  }
 
   std::vector<Generated> generate(const Tokens& input, const Generation& o, std::vector<int> given) override {
     auto batch = of_examples(std::move(given));
@@ -45,6 +50,26 @@ class EngineOn final : public Engine {
                                          std::vector<int> given) override {
     const auto batch = of_examples(std::move(given));
     return score_choices(model_, Context<B>{*device_}, input, choices, batch);
+  }
+
+  std::vector<std::vector<std::int32_t>> force(const Tokens& input,
+                                               const std::vector<std::vector<std::int32_t>>& targets,
+                                               std::vector<int> given) override {
+    Tokens labels = Tokens::pad(targets, config().pad);
+    labels.mask.clear();  // what stands behind a target is seen by nobody
+    const Context<B> cx{*device_};
+    auto session = model_.encode(cx, input, of_examples(std::move(given)));
+    const auto logits = floats(model_.decode(cx, session, shift_right(labels, config().start, config().pad), false));
+    check_finite(logits);
+    std::vector<std::vector<std::int32_t>> likeliest;
+    auto row = logits.begin();
+    for (const auto& target : targets) {
+      likeliest.emplace_back();
+      for (int j = 0; j < labels.tokens; ++j, row += config().vocabulary)
+        if (std::size_t(j) < target.size())
+          likeliest.back().push_back(std::int32_t(std::max_element(row, row + config().vocabulary) - row));
+    }
+    return likeliest;
   }
 
   ForwardResult forward(const Tokens& input, const Tokens& decoder_input, bool routing,
@@ -121,6 +146,15 @@ class EngineOn final : public Engine {
   }
 
  private:
+  /// Attaches the pool as the router decides, with what it learned.
+  void hear(const RouterOptions& o) {
+    router_ = resolve(o);
+    router_.joint = joint_options(router_.name, pool_);
+    by_task_ = names_tasks(router_.name);
+    attach_by_name(router_, pool_.experts);
+    if (router_.name != "none") load_router(model_, pool_);
+    weighed_ = false;
+  }
   Batch<B> of_examples(std::vector<int> given) const {
     Batch<B> batch;
     (by_task_ ? batch.task : batch.expert) = std::move(given);

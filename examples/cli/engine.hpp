@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "routers.hpp"
+#include "router_options.hpp"
 
 namespace anser::cli {
 
@@ -52,6 +52,8 @@ class Engine {
   virtual ~Engine() = default;
   virtual const T5Config& config() const = 0;
   virtual const Pool& pool() const = 0;
+  /// From now on this router decides. The model and its pool stay as they were read.
+  virtual void route(const RouterOptions& o) = 0;
   /// `given`: per example a place in the pool or a task's number, where the router leaves that to whoever knows (see
   /// experts_for).
   virtual std::vector<Generated> generate(const Tokens& input, const Generation& o, std::vector<int> given) = 0;
@@ -59,6 +61,10 @@ class Engine {
   virtual std::vector<std::vector<double>> score(const Tokens& input,
                                                  const std::vector<std::vector<std::vector<std::int32_t>>>& choices,
                                                  std::vector<int> given) = 0;
+  /// Per example the likeliest token at each place of its target, the decoder reading the target.
+  virtual std::vector<std::vector<std::int32_t>> force(const Tokens& input,
+                                                       const std::vector<std::vector<std::int32_t>>& targets,
+                                                       std::vector<int> given) = 0;
   virtual ForwardResult forward(const Tokens& input, const Tokens& decoder_input, bool routing,
                                 std::vector<int> given) = 0;
   /// From now on all experts are heard with these weights, one for each of the pool, whatever the router was.

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "routers.hpp"
+#include "router_options.hpp"
 
 namespace anser::cli {
 

@@ -1,5 +1,7 @@
 #include "options.hpp"
 
+#include "routers.hpp"
+
 #include <fmt/format.h>
 #include <anser/backend/cpu.hpp>
 
@@ -40,7 +42,7 @@ void add_model_options(Command& command, EngineOptions& o, bool required) {
   add_threads_option(command, o.threads);
 }
 
-void add_pool_options(Command& command, EngineOptions& o, bool required) {
+void add_pool_options(Command& command, EngineOptions& o, bool required, std::vector<std::string>* routers) {
   auto* pool = command
                    .add_option("--pool", o.pool,
                                "Directory of expert directories (PEFT's LoRA or IA3, or adapters; gate.safetensors for "
@@ -60,12 +62,22 @@ void add_pool_options(Command& command, EngineOptions& o, bool required) {
     return fmt::format("there is no router {}; known are {}{}", name, fmt::format("{}", fmt::join(known, ", ")),
                        near.empty() ? "" : "; did you mean " + near + '?');
   };
-  command.add_option("--router", o.router.name, what_for)
-      ->needs(pool)
-      ->check(is_known)
-      ->type_name("NAME")
-      ->capture_default_str()
-      ->group("Experts");
+  if (routers)
+    command
+        .add_option("--router,--routers", *routers,
+                    "One or several, each after the other; phatgoose where not given. " + what_for)
+        ->needs(pool)
+        ->delimiter(',')
+        ->check(is_known)
+        ->type_name("NAMES")
+        ->group("Experts");
+  else
+    command.add_option("--router", o.router.name, what_for)
+        ->needs(pool)
+        ->check(is_known)
+        ->type_name("NAME")
+        ->capture_default_str()
+        ->group("Experts");
   command.add_option("--top-k", o.router.top_k, "Experts that the router keeps per token and site")
       ->needs(pool)
       ->check(Between(1, 1 << 20))

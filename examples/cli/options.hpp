@@ -11,8 +11,9 @@ namespace anser::cli {
 
 /// --model, --backend, --dtype, --threads
 void add_model_options(Command& command, EngineOptions& o, bool required = true);
-/// --pool, --router, --top-k, --skip-broken
-void add_pool_options(Command& command, EngineOptions& o, bool required = false);
+/// --pool, --router, --top-k, --skip-broken; where `routers` is given, --router takes a list.
+void add_pool_options(Command& command, EngineOptions& o, bool required = false,
+                      std::vector<std::string>* routers = nullptr);
 /// --batch-size
 void add_batch_option(Command& command, int& batch_size);
 /// --threads alone, for commands that compute without a model of the user's
@@ -43,6 +44,7 @@ void add_forward(Command& program);
 void add_trace(Command& program);
 void add_pool(Command& program);
 void add_inspect(Command& program);
+void add_eval(Command& program);
 void add_demo(Command& program);
 void add_train(Command& program);
 // Those of pool.

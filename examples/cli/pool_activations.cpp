@@ -1,7 +1,7 @@
 #include <fmt/core.h>
+#include <anser/io/examples.hpp>
 #include <anser/io/output_file.hpp>
 #include <anser/t5/score.hpp>
-#include <anser/train/examples.hpp>
 
 #include <algorithm>
 #include <filesystem>

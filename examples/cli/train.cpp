@@ -5,6 +5,7 @@
 
 #include "options.hpp"
 #include "plot.hpp"
+#include "routers.hpp"
 #include "settings.hpp"
 #include "signals.hpp"
 #include "text.hpp"

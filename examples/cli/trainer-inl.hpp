@@ -3,6 +3,7 @@
 #include <anser/train.hpp>
 
 #include "experts.hpp"
+#include "routers.hpp"
 #include "text.hpp"
 #include "trainer.hpp"
 

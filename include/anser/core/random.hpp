@@ -9,15 +9,17 @@ namespace anser {
 
 /// What is drawn from a seed: each use has a stream of its own, so that no two see the same numbers.
 enum class Draws : std::uint64_t {
-  mixture = 1,   // which file's example comes next
-  batches = 2,   // the order of a window's batches
-  steps = 3,     // dropout and a router's noise
-  weights = 4,   // a model's first
-  experts = 5,   // theirs
-  routers = 6,   // theirs
-  texts = 7,     // spans that are left out
-  held_out = 8,  // and those of validation
-  search = 9,    // trials of a search without gradients
+  mixture = 1,    // which file's example comes next
+  batches = 2,    // the order of a window's batches
+  steps = 3,      // dropout and a router's noise
+  weights = 4,    // a model's first
+  experts = 5,    // theirs
+  routers = 6,    // theirs
+  texts = 7,      // spans that are left out
+  held_out = 8,   // and those of validation
+  search = 9,     // trials of a search without gradients
+  resample = 10,  // bootstrap
+  made_up = 11,   // the data of a miniature
 };
 
 /// Counter-based random numbers (Philox 4x32-10; Salmon et al., SC 2011): the same (seed, stream, counter) draws the

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "examples.hpp"
+#include "../io/examples.hpp"
 #include "shuffle.hpp"
 
 namespace anser {

@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "examples.hpp"
+#include "../io/examples.hpp"
+#include "../io/plain_text.hpp"
 #include "mixture.hpp"
-#include "plain_text.hpp"
 #include "span_corruption.hpp"
 
 namespace anser {

@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "../io/json.hpp"
+#include "json.hpp"
 #include "plain_text.hpp"
 
 namespace anser {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "../core/error.hpp"
-#include "../io/charsmap.hpp"
-#include "../io/mapped_file.hpp"
+#include "charsmap.hpp"
+#include "mapped_file.hpp"
 
 namespace anser {
 

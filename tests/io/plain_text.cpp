@@ -1,7 +1,7 @@
-#include <anser/train/plain_text.hpp>
+#include <anser/io/plain_text.hpp>
 #include <boost/test/unit_test.hpp>
 
-#include "../io/temporary.hpp"
+#include "temporary.hpp"
 
 namespace {
 

@@ -1,5 +1,6 @@
-#include "routers.hpp"
+#include "router_options.hpp"
 
+#include <anser/core/error.hpp>
 #include <anser/io/json.hpp>
 #include <anser/io/output_file.hpp>
 #include <charconv>

@@ -1,7 +1,7 @@
-#include <anser/train/examples.hpp>
+#include <anser/io/examples.hpp>
 #include <boost/test/unit_test.hpp>
 
-#include "../io/temporary.hpp"
+#include "temporary.hpp"
 
 namespace {
 

@@ -1,0 +1,282 @@
+#pragma once
+/// "Read it aloud", the miniature's tasks: a line of text has written forms ("Dr.", "$ five", "3 kg") that are to be
+/// spoken ("doctor", "five dollars", "three kilograms"). An expert learns one of ten kinds, from lines that have no
+/// other; held-out lines mix kinds, or say one kind in other words. Nothing in a line says what it asks for.
+#include <anser/core/error.hpp>
+#include <anser/core/random.hpp>
+#include <anser/io/json.hpp>
+#include <anser/io/output_file.hpp>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace anser::reproduce {
+
+struct Line {
+  std::string written, spoken;
+};
+
+/// Draws one after the other.
+class Dice {
+ public:
+  explicit Dice(Random random) : random_(random) {}
+  std::size_t below(std::size_t n) { return std::size_t(std::uint64_t(random_.draw(next_++)[0]) * n >> 32); }
+  bool chance(double p) { return random_.uniform_double(next_++) < p; }
+  const auto& among(const auto& list) { return list[below(list.size())]; }
+
+ private:
+  Random random_;
+  std::uint64_t next_ = 0;
+};
+
+class ReadAloud {
+ public:
+  using Words = std::vector<std::string>;
+  static constexpr int longest_written = 12, longest_spoken = 14, sentinels = 5;
+
+  /// `lists`: read_it_aloud.json. Throws Error where a template names what is not there.
+  explicit ReadAloud(const Json& lists);
+
+  /// The experts' kinds and the held-out tasks, in the file's order.
+  const Words& kinds() const { return kinds_; }
+  const Words& tasks() const { return tasks_; }
+  /// Every word of either form, as the vocabulary numbers them.
+  const Words& words() const { return words_; }
+
+  /// What an expert learns: one phrase of its kind (two in a third of the lines) and one or two of no kind, shuffled.
+  Line held_in(const std::string& kind, Dice& dice) const;
+  /// What nobody learns, from one of the task's templates.
+  Line held_out(const std::string& task, Dice& dice) const { return read(fill(dice.among(held_out_.at(task)), dice)); }
+
+  /// What the base learns, input and target: half of it copying (of random words, or of a line), half T5's span
+  /// corruption of a line. A line here has one kind and is written throughout or spoken throughout: no pair of the two
+  /// is ever seen.
+  Line pretraining(Dice& dice) const;
+
+ private:
+  struct Phrase {
+    Words written, spoken;
+  };
+  using Template = Words;  // words, and "{slot}"s
+  static Words cut(const std::string& text);
+  static Line read(const Phrase& p) { return {join(p.written), join(p.spoken)}; }
+  static std::string join(const Words& words);
+  std::vector<Template> templates(const Json& list);
+  void know(const Words& words);
+  Phrase fill(const Template& form, Dice& dice) const;
+  Words one_form(Dice& dice) const;
+
+  Words kinds_, tasks_, words_;
+  std::set<std::string> known_;
+  std::map<std::string, Words> choices_;  // of a slot: words, or written forms
+  std::map<std::string, Words> spoken_;   // of a written form
+  std::vector<Template> generic_;
+  std::map<std::string, std::vector<Template>> held_in_, held_out_;
+};
+
+inline ReadAloud::Words ReadAloud::cut(const std::string& text) {
+  Words words(1);
+  for (const char c : text)
+    if (c == ' ')
+      words.emplace_back();
+    else
+      words.back() += c;
+  return words;
+}
+
+inline std::string ReadAloud::join(const Words& words) {
+  std::string text;
+  for (const auto& w : words) text += (text.empty() ? "" : " ") + w;
+  return text;
+}
+
+inline void ReadAloud::know(const Words& words) {
+  for (const auto& w : words)
+    if (known_.insert(w).second) words_.push_back(w);
+}
+
+inline std::vector<ReadAloud::Template> ReadAloud::templates(const Json& list) {
+  std::vector<Template> all;
+  for (const auto& text : list.texts()) {
+    all.push_back(cut(text));
+    for (const auto& word : all.back())
+      if (word[0] != '{')
+        know({word});
+      else
+        check(choices_.contains(word), list.place(), ": there are no words for ", word);
+  }
+  return all;
+}
+
+inline ReadAloud::ReadAloud(const Json& lists) {
+  for (const auto& name : lists.at("categories").keys())
+    know(choices_['{' + name + '}'] = lists.at("categories").at(name).texts());
+  for (const auto& name : lists.at("kinds").keys()) {
+    const Json kind = lists.at("kinds").at(name);
+    know(choices_['{' + name + '}'] = kind.keys());
+    for (const auto& written : kind.keys()) know(spoken_[written] = cut(kind.text(written)));
+    kinds_.push_back(name);
+  }
+  generic_ = templates(lists.at("generic"));
+  for (const auto& kind : kinds_) held_in_[kind] = templates(lists.at("held_in").at(kind));
+  tasks_ = lists.at("held_out").keys();
+  for (const auto& task : tasks_) held_out_[task] = templates(lists.at("held_out").at(task));
+}
+
+inline ReadAloud::Phrase ReadAloud::fill(const Template& form, Dice& dice) const {
+  Phrase p;
+  for (std::size_t i = 0; i < form.size(); ++i) {
+    const auto slot = choices_.find(form[i]);
+    const std::string word = slot == choices_.end() ? form[i] : dice.among(slot->second);
+    const auto form_of = slot == choices_.end() ? spoken_.end() : spoken_.find(word);
+    const Words said = form_of == spoken_.end() ? Words{word} : form_of->second;
+    p.written.push_back(word);
+    if (form[i] == "{CUR}") {  // "$ five" is said "five dollars"
+      const std::string& amount = dice.among(choices_.at(form.at(++i)));
+      p.written.push_back(amount);
+      p.spoken.push_back(amount);
+    }
+    p.spoken.insert(p.spoken.end(), said.begin(), said.end());
+  }
+  return p;
+}
+
+inline Line ReadAloud::held_in(const std::string& kind, Dice& dice) const {
+  for (;;) {
+    std::vector<Phrase> phrases;
+    for (std::size_t n = dice.chance(2.0 / 3) ? 1 : 2; n > 0; --n)
+      phrases.push_back(fill(dice.among(held_in_.at(kind)), dice));
+    for (std::size_t n = 1 + dice.below(2); n > 0; --n) phrases.push_back(fill(dice.among(generic_), dice));
+    for (std::size_t i = phrases.size(); i > 1; --i) std::swap(phrases[i - 1], phrases[dice.below(i)]);
+    Phrase line;
+    for (const auto& p : phrases) {
+      line.written.insert(line.written.end(), p.written.begin(), p.written.end());
+      line.spoken.insert(line.spoken.end(), p.spoken.begin(), p.spoken.end());
+    }
+    if (line.written.size() <= longest_written && line.spoken.size() <= longest_spoken) return read(line);
+  }
+}
+
+inline ReadAloud::Words ReadAloud::one_form(Dice& dice) const {
+  const Line line = held_in(dice.among(kinds_), dice);
+  return cut(dice.chance(0.5) ? line.written : line.spoken);
+}
+
+inline Line ReadAloud::pretraining(Dice& dice) const {
+  if (dice.chance(0.5)) {
+    Words words;
+    if (dice.chance(0.6))
+      for (std::size_t n = 3 + dice.below(12); n > 0; --n) words.push_back(dice.among(words_));
+    else
+      words = one_form(dice);
+    return {join(words), join(words)};
+  }
+  for (;;) {
+    const Words words = one_form(dice);
+    Phrase p;
+    int spans = 0;
+    for (std::size_t i = 0; i < words.size();) {
+      if (spans == sentinels || !dice.chance(0.2)) {
+        p.written.push_back(words[i++]);
+        continue;
+      }
+      const std::string sentinel = "<extra_id_" + std::to_string(spans++) + '>';
+      p.written.push_back(sentinel);
+      p.spoken.push_back(sentinel);
+      for (std::size_t n = 1 + dice.below(3); n > 0 && i < words.size(); --n) p.spoken.push_back(words[i++]);
+    }
+    if (spans > 0) return read(p);
+  }
+}
+
+/// The words as a tokenizer.json, each with an id of its own: pad, eos, unk, the words, and `sentinels` extra ids.
+inline std::string word_vocabulary(const std::vector<std::string>& words, int sentinels) {
+  std::string vocabulary = "[\"<pad>\", 0], [\"</s>\", 0], [\"<unk>\", 0]", added;
+  const auto add = [&](std::size_t id, const std::string& content) {
+    added += concat(added.empty() ? "" : ",\n", "    {\"id\": ", id, ", \"content\": ", quote(content),
+                    ", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": false, "
+                    "\"special\": true}");
+  };
+  std::size_t id = 0;
+  for (const char* special : {"<pad>", "</s>", "<unk>"}) add(id++, special);
+  for (const auto& word : words) {
+    vocabulary += ",\n    [" + quote("\u2581" + word) + ", -1]";
+    ++id;
+  }
+  for (int n = sentinels - 1; n >= 0; --n) {  // T5 numbers them from the end
+    const std::string content = "<extra_id_" + std::to_string(n) + '>';
+    vocabulary += ",\n    [" + quote(content) + ", 0]";
+    add(id++, content);
+  }
+  const std::string metaspace = "{\"type\": \"Metaspace\", \"replacement\": \"\u2581\", \"prepend_scheme\": \"always\"";
+  return concat(
+      "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": [\n", added,
+      "\n  ],\n  \"normalizer\": null,\n  \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": ",
+      "[{\"type\": \"WhitespaceSplit\"}, ", metaspace, ", \"split\": true}]},\n  \"post_processor\": ",
+      "{\"type\": \"TemplateProcessing\", \"single\": [{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}, ",
+      "{\"SpecialToken\": {\"id\": \"</s>\", \"type_id\": 0}}], \"pair\": [{\"Sequence\": {\"id\": \"A\", ",
+      "\"type_id\": 0}}, {\"SpecialToken\": {\"id\": \"</s>\", \"type_id\": 0}}, {\"Sequence\": {\"id\": \"B\", ",
+      "\"type_id\": 0}}, {\"SpecialToken\": {\"id\": \"</s>\", \"type_id\": 0}}], \"special_tokens\": ",
+      "{\"</s>\": {\"id\": \"</s>\", \"ids\": [1], \"tokens\": [\"</s>\"]}}},\n  \"decoder\": ", metaspace,
+      ", \"split\": true},\n  \"model\": {\"type\": \"Unigram\", \"unk_id\": 2, \"byte_fallback\": false, ",
+      "\"vocab\": [\n    ", vocabulary, "\n  ]}\n}\n");
+}
+
+struct ReadAloudSizes {
+  int train = 1000;    // lines of each kind
+  int held_in = 60;    // of each kind, none of them a line of training
+  int held_out = 120;  // of each task, no two alike
+  int pretraining = 4000 * 64;
+};
+
+/// Writes what an experiment reads into a directory, the same for the same seed:
+///   base.jsonl                      what the base learns, a step's examples once each
+///   train/<KIND>.jsonl              what the experts learn
+///   tasks/held_in/<KIND>.jsonl, tasks/held_out/<task>.jsonl
+///   tokenizer.json                  the vocabulary
+inline void write_read_aloud(const std::string& directory, const Json& lists, std::uint64_t seed,
+                             const ReadAloudSizes& sizes = {}) {
+  const ReadAloud family(lists);
+  const auto text_of = [](const Line& l, const std::string& task) {
+    return concat("{\"input\": ", quote(l.written), ", \"target\": ", quote(l.spoken),
+                  task.empty() ? "" : ", \"task\": " + quote(task), "}\n");
+  };
+  const Random random = Random::of(seed, Draws::made_up);
+  std::uint64_t stream = 0;  // each file has draws of its own
+  for (const auto& kind : family.kinds()) {
+    Dice dice(random.fork(stream++));
+    std::set<std::string> seen;
+    std::string train, test;
+    for (int i = 0; i < sizes.train; ++i) {
+      const Line line = family.held_in(kind, dice);
+      seen.insert(line.written);
+      train += text_of(line, kind);
+    }
+    for (int i = 0; i < sizes.held_in;)
+      if (const Line line = family.held_in(kind, dice); seen.insert(line.written).second) {
+        test += text_of(line, kind);
+        ++i;
+      }
+    write_file(directory + "/train/" + kind + ".jsonl", train);
+    write_file(directory + "/tasks/held_in/" + kind + ".jsonl", test);
+  }
+  for (const auto& task : family.tasks()) {
+    Dice dice(random.fork(stream++));
+    std::set<std::string> seen;
+    std::string test;
+    for (int i = 0; i < sizes.held_out;)
+      if (const Line line = family.held_out(task, dice); seen.insert(line.written).second) {
+        test += text_of(line, task);
+        ++i;
+      }
+    write_file(directory + "/tasks/held_out/" + task + ".jsonl", test);
+  }
+  Dice dice(random.fork(stream));
+  std::string base;
+  for (int i = 0; i < sizes.pretraining; ++i) base += text_of(family.pretraining(dice), "");
+  write_file(directory + "/base.jsonl", base);
+  write_file(directory + "/tokenizer.json", word_vocabulary(family.words(), ReadAloud::sentinels));
+}
+
+}  // namespace anser::reproduce
