@@ -177,6 +177,7 @@ class Training {
     b.training = true;
     b.checkpointing = options_.checkpointing;
     b.step = int(fit_.optimizer.steps);
+    b.parts = fit_.accumulate;
     const auto part = std::uint64_t(fit_.optimizer.steps) * std::uint64_t(fit_.accumulate) + std::uint64_t(i);
     b.random = Random::of(options_.seed, Draws::steps).fork(part);
     return b;
