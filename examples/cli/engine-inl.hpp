@@ -105,11 +105,8 @@ class EngineOn final : public Engine {
   }
 
   void leave_out(int expert) override {
-    bool whole = false;
-    each_joint_router(
-        {}, [&](const std::string& name, const char*, const auto&) { whole = whole || name == router_.name; });
-    check(!whole, "the router ", router_.name,
-          " was trained with its pool as a whole, so no expert of it can be left out");
+    check(!is_joint(router_.name), "the router ", router_.name,
+          " is trained with its pool as a whole, so no expert of it can be left out");
     auto experts = pool_.experts;
     if (expert >= 0) experts[std::size_t(expert)].sites.clear();
     attach_by_name(router_, experts);
@@ -153,10 +150,17 @@ class EngineOn final : public Engine {
   void hear(const RouterOptions& o) {
     router_ = resolve(o);
     router_.joint = joint_options(router_.name, pool_);
+    check(router_.name != "single" || std::any_of(pool_.experts.begin(), pool_.experts.end(),
+                                                  [&](const Expert& e) { return e.name == router_.expert; }),
+          pool_.origin, ": --expert ", router_.expert, " is none of its experts; they are ", names_of(pool_));
     by_task_ = names_tasks(router_.name);
     attach_by_name(router_, pool_.experts);
     if (router_.name != "none") load_router(model_, pool_);
     weighed_ = false;
+    if (!is_joint(router_.name)) return;
+    if (const std::string with = read_trained_router(pool_.origin).name; !with.empty() && with != router_.name)
+      pool_.warnings.push_back(
+          concat(pool_.origin, " was trained with the router ", with, ", and ", router_.name, " decides now"));
   }
   Batch<B> of_examples(std::vector<int> given) const {
     Batch<B> batch;

@@ -39,6 +39,13 @@ ExpertSummary summarise(const Expert& e) {
   return s;
 }
 
+std::string names_of(const Pool& pool) {
+  constexpr std::size_t most = 20;
+  std::string all;
+  for (std::size_t e = 0; e < std::min(most, pool.experts.size()); ++e) all += (e ? ", " : "") + pool.experts[e].name;
+  return pool.experts.size() > most ? concat(all, " and ", pool.experts.size() - most, " more") : all;
+}
+
 void choose(Pool& pool, const RouterOptions& o) {
   const auto names = [](const std::vector<std::string>& list, const Expert& e) {
     return std::find(list.begin(), list.end(), e.name) != list.end();
@@ -46,7 +53,7 @@ void choose(Pool& pool, const RouterOptions& o) {
   for (const auto* list : {&o.allow, &o.deny})
     for (const std::string& name : *list)
       check(std::any_of(pool.experts.begin(), pool.experts.end(), [&](const Expert& e) { return e.name == name; }),
-            pool.origin, ": there is no expert ", name, " to allow or to deny");
+            pool.origin, ": there is no expert ", name, "; there are ", names_of(pool));
   std::erase_if(pool.experts,
                 [&](const Expert& e) { return (!o.allow.empty() && !names(o.allow, e)) || names(o.deny, e); });
   check(!pool.experts.empty(), pool.origin, ": --allow and --deny leave no expert");

@@ -19,6 +19,9 @@ struct ExpertSummary {
 
 ExpertSummary summarise(const Expert& expert);
 
+/// Their names, for messages; of many the first.
+std::string names_of(const Pool& pool);
+
 /// Keeps of a pool what --allow names, or all that --deny does not. Throws Error for a name that no expert has, and
 /// where nobody is left.
 void choose(Pool& pool, const RouterOptions& o);

@@ -100,6 +100,17 @@ void check_pool(const Options& o) {
       if (!e.gates) without += (without.empty() ? "" : ", ") + e.name;
     problems.push_back(concat(o.directory, ": ", gated, " experts have gates and these have none: ", without));
   }
+  try {  // of a pool that was trained with its router
+    const std::string file = o.directory + "/router.safetensors";
+    std::error_code ignored;
+    read_trained_router(o.directory);
+    if (std::filesystem::exists(file, ignored)) {
+      const auto router = Safetensors::open(file);
+      if (!o.headers) check_values(*router, problems);
+    }
+  } catch (const Error& error) {
+    problems.push_back(error.what());
+  }
   for (const auto& line : problems) print(line + '\n');
   finish_output();
   check(problems.empty(), o.directory, ": ", problems.size(), problems.size() == 1 ? " problem" : " problems",

@@ -2,6 +2,7 @@
 #include <anser/backend/cpu.hpp>
 #include <anser/merge/pool.hpp>
 
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <sstream>
@@ -103,6 +104,15 @@ void merge(const Options& o) {
   Pool pool = load_pool(o.directory, {o.skip_broken, base ? base->hash() : ""});
   if (!o.experts.empty()) pool = choose_experts(std::move(pool), split(o.experts));
   warn_of(pool);
+  const std::string router = o.directory + "/router.safetensors";
+  std::error_code ignored;
+  if (std::filesystem::exists(router, ignored))
+    for (const auto& name : Safetensors::open(router)->names())
+      if (name.find(".router.") == name.npos) {
+        warn(router + " holds weights of the model that learned along, such as " + name +
+             "; what is merged has none of them");
+        break;
+      }
   const MergeOptions options = read_options(o, pool);
   const Cpu<float> device(o.threads);
   std::optional<Progress> progress;

@@ -40,6 +40,12 @@ void each_joint_router(const JointOptions& o, F&& f) {
   f("adamix", "random halves of experts while it trains, in two passes a step; then all averaged", AdaMix{});
 }
 
+inline bool is_joint(const std::string& router) {
+  bool joint = false;
+  each_joint_router({}, [&](const char* name, const char*, const auto&) { joint = joint || router == name; });
+  return joint;
+}
+
 /// Every router that the program knows: f(name, what it does, the policy). A new router is one line here.
 template <class F>
 void each_router(const RouterOptions& o, F&& f) {

@@ -184,7 +184,7 @@ void add_module_options(Command& c, TrainerOptions& o) {
       ->capture_default_str()
       ->group("Experts");
   c.add_flag(
-       "!--no-norm", o.norm,
+       "--no-norm", o.no_norm,
        "Adapter: no LayerNorm after it. Pools of adapters that were trained apart need this: experts share a site's "
        "norm")
       ->group("Experts");

@@ -129,7 +129,7 @@ class TrainerOn final : public Trainer {
     if (o.module == "ia3")
       f(Ia3{});
     else if (o.module == "adapter")
-      f(Adapter{o.bottleneck, activation(), o.norm});
+      f(Adapter{o.bottleneck, activation(), !o.no_norm});
     else
       f(Lora{o.rank, o.alpha});
   }
@@ -183,6 +183,12 @@ class TrainerOn final : public Trainer {
     const auto record = read_record(o.expert);
     if (record && !record->base_hash.empty() && record->base_hash != files_->hash())
       facts_.warnings.push_back(o.expert + " was trained on another model than " + o.engine.model);
+    std::error_code ignored;
+    const auto pool = std::filesystem::absolute(o.expert, ignored).lexically_normal().parent_path();
+    if (std::filesystem::exists(pool / "router.safetensors", ignored))
+      facts_.warnings.push_back((pool / "router.safetensors").string() +
+                                ": weights of the model that learned along with a pool are not heard while a gate is "
+                                "trained");
     e.gates = nullptr;  // they begin at zeros, whatever was there
     e.name = "expert";  // folders may be renamed between a stop and going on
     names_.push_back(e.name);
@@ -228,6 +234,8 @@ class TrainerOn final : public Trainer {
     if constexpr (Combines<Module, Router>) {
       if constexpr (requires { router.rate; }) router_rate_ = router.rate;
       if constexpr (requires { Router::consistent; }) consistent_ = Router::consistent;
+      check(!(requires { Router::deferred; } && options_.training.checkpointing), "--router ", router_.name,
+            " closes its losses after the model's, where blocks do not run again; train without --checkpointing");
       check(!consistent_ || !options_.loss.choice, "--router ", router_.name, " makes two passes a step, which --loss ",
             options_.loss_name, " has no use for; take --loss lm");
       attach(model_, experts, module, router);

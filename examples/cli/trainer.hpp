@@ -25,7 +25,7 @@ struct TrainerOptions {
   double alpha = 1;
   int bottleneck = 24;  // adapter
   std::string activation = "silu";
-  bool norm = true;
+  bool no_norm = false;
   std::string targets;       // empty: the module's own
   std::string learn = ".*";  // full: the weights that learn
   int experts = 8;           // joint: how many

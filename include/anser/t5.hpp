@@ -1,6 +1,7 @@
 #pragma once
 /// T5 with a pool of experts, from files to text. The floors below can be used alone.
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <set>
@@ -80,6 +81,8 @@ void load_router(T5Model<B>& model, const Pool& pool) {
     check(bool(file->find(name)), path, ": ", name, " is missing: the pool was trained with another router");
     std::vector<typename B::real> v(t.shape().size());
     convert(file->get(name, t.shape()), v.data());
+    check(std::all_of(v.begin(), v.end(), [](auto x) { return std::isfinite(x); }), path, ": ", name,
+          " holds a number that is not finite; train the router anew");
     t.assign(v);
     known.insert(name);
   }

@@ -296,7 +296,50 @@ BOOST_AUTO_TEST_CASE(every_router_that_learns_with_its_pool) {
   run_badly(command + "--router adamix --module ia3 --output split", 1, "cannot be combined with --module ia3");
   run_badly(command + "--router adamix --loss mc --output split", 1, "take --loss lm");
   run_badly(command + "--router reinforce --checkpointing --steps 1 --output recomputed", 1,
-            "train without checkpointing");
+            "train without --checkpointing");
+}
+
+// Settings that are written say what was given, so that the second resumption knows it as the first did.
+BOOST_AUTO_TEST_CASE(adapters_without_a_norm_are_resumed_twice) {
+  const std::string given =
+      base("expert") + "--module adapter --bottleneck 2 --batch 4 --micro-batch 4 --save-every 1 ";
+  for (const std::string norm : {"", "--no-norm "}) {
+    const std::string name = norm.empty() ? "with" : "without";
+    run_well(given + norm + "--steps 3 --output " + name + "-whole");
+    run_well(given + norm + "--steps 1 --output " + name + "-parts");
+    run_well("train expert --resume --steps 2 --output " + name + "-parts");
+    run_well("train expert --resume --steps 3 --output " + name + "-parts");
+    BOOST_TEST((expert_of(name + "-parts") == expert_of(name + "-whole")), name);
+    run_well("train expert --settings " + name + "-whole/training/settings.json --output " + name + "-again");
+    BOOST_TEST((expert_of(name + "-again") == expert_of(name + "-whole")), name);
+  }
+  BOOST_TEST((expert_of("with-whole") != expert_of("without-whole")));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_odd_about_a_trained_router_is_told) {
+  const std::string model = (demo() / "model").string();
+  run_well(base("joint") + "--experts 2 --rank 2 --targets q --steps 1 --batch 4 --router st-gumbel --learn-along " +
+           "'.*layer_norm.*' --output odd");
+  write(scratch() / "ask.jsonl", "{\"input\": \"butter\", \"choices\": [\"fish\", \"red\"]}\n");
+  const std::string ask = "score --model " + model + " --input ask.jsonl --pool odd --router ";
+  BOOST_TEST(run(ask + "st-gumbel").err.find("was trained with") == std::string::npos);
+  BOOST_TEST(run(ask + "smear").err.find("odd was trained with the router st-gumbel, and smear decides now") !=
+             std::string::npos);
+  BOOST_TEST(run("pool merge odd --output odd-merged").err.find("weights of the model that learned along") !=
+             std::string::npos);
+  run_well("pool check odd");
+  const auto file = scratch() / "odd/router.safetensors";
+  const auto whole = read(file);
+  auto broken = whole;
+  for (std::size_t i = 4; i <= 400; i += 4) broken.replace(broken.size() - i, 4, std::string("\0\0\xc0\x7f", 4));
+  write(file, broken);
+  run_badly(ask + "st-gumbel", 1, "holds a number that is not finite");
+  run_badly("pool check odd", 1, "1 problem");
+  write(file, whole.substr(0, 100));
+  run_badly("pool check odd", 1, "1 problem");
+  write(file, whole);
+  write(scratch() / "odd/router.json", "{");
+  run_badly("pool check odd", 1, "1 problem");
 }
 
 BOOST_AUTO_TEST_CASE(nothing_of_anothers_is_written_over) {

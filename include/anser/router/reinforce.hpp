@@ -15,11 +15,12 @@ namespace anser {
 /// than the baseline foretold. In evaluation the most probable. Trained jointly with the experts; the loss is deferred,
 /// so activations are not recomputed.
 struct Reinforce {
-  double policy = 0.01;    // weights of its losses, beside the sum of the tokens' losses
-  double value = 0.01;     // of the baseline's error
-  double entropy = 5e-4;   // a penalty, as in the reference: decided routers are preferred
-  int reduction = 8;       // the baseline's width is the site's by this
-  std::uint64_t seed = 0;  // of new rows
+  static constexpr bool deferred = true;  // its loss; blocks are not recomputed
+  double policy = 0.01;                   // weights of its losses, beside the sum of the tokens' losses
+  double value = 0.01;                    // of the baseline's error
+  double entropy = 5e-4;                  // a penalty, as in the reference: decided routers are preferred
+  int reduction = 8;                      // the baseline's width is the site's by this
+  std::uint64_t seed = 0;                 // of new rows
   template <Backend B>
   struct On;
 };
