@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(fixed_mixes_and_oracles) {
 
   run_badly("score " + demo_pool() + "--router single --input asked.jsonl", 1, "the router single needs --expert");
   run_badly("score " + demo_pool() + "--router single --expert nobody --input asked.jsonl", 1,
-            "the pool has no expert nobody");
+            "--expert nobody is none of its experts; they are arithmetic");
   run_badly("score " + demo_pool() + "--expert " + who[0] + " --input asked.jsonl", 1,
             "--expert is a setting of the router single");
   write(scratch() / "tasks.json", "{\"a\": \"" + who[0] + "\"}");
