@@ -333,7 +333,7 @@ BOOST_AUTO_TEST_CASE(what_is_odd_about_a_trained_router_is_told) {
   auto broken = whole;
   for (std::size_t i = 4; i <= 400; i += 4) broken.replace(broken.size() - i, 4, std::string("\0\0\xc0\x7f", 4));
   write(file, broken);
-  run_badly(ask + "st-gumbel", 1, "holds a number that is not finite");
+  run_badly(ask + "st-gumbel", 1, "holds NaN or infinity");
   run_badly("pool check odd", 1, "1 problem");
   write(file, whole.substr(0, 100));
   run_badly("pool check odd", 1, "1 problem");
