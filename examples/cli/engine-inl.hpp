@@ -101,21 +101,13 @@ class EngineOn final : public Engine {
       model_.pack();
       weighed_ = true;
     }
-    model_.each_place([&](const Site& site, const std::unique_ptr<SiteExperts<B>>& place) {
-      if (!place) return;
-      std::vector<typename B::real> here;
-      for (std::size_t e = 0; e < weights.size(); ++e)
-        if (pool_.experts[e].has(site.name)) here.push_back(typename B::real(weights[e]));
-      place->visit([&](const std::string& name, Real<B>& t) {
-        if (name == "mix") t.assign(here);
-      });
-    });
+    with_module(pool_.kind, [&](auto module) { set_weights(module, weights); });
   }
 
   void leave_out(int expert) override {
-    bool whole = router_.name == "hash";  // which would name others by chance
-    experts_of(model_)(
-        [&](const std::string& name, const Real<B>&) { whole = whole || name.find(".router.") != name.npos; });
+    bool whole = false;
+    each_joint_router(
+        {}, [&](const std::string& name, const char*, const auto&) { whole = whole || name == router_.name; });
     check(!whole, "the router ", router_.name,
           " was trained with its pool as a whole, so no expert of it can be left out");
     auto experts = pool_.experts;
@@ -146,6 +138,17 @@ class EngineOn final : public Engine {
   }
 
  private:
+  /// Of a pool that is heard with Weights.
+  template <class Module>
+  void set_weights(const Module&, const std::vector<double>& weights) {
+    model_.each_place([&](const Site& site, const std::unique_ptr<SiteExperts<B>>& place) {
+      if (!place) return;
+      std::vector<typename B::real> here;
+      for (std::size_t e = 0; e < weights.size(); ++e)
+        if (pool_.experts[e].has(site.name)) here.push_back(typename B::real(weights[e]));
+      static_cast<Routed<B, Module, Weights>&>(*place).router().mix.weight.assign(here);
+    });
+  }
   /// Attaches the pool as the router decides, with what it learned.
   void hear(const RouterOptions& o) {
     router_ = resolve(o);

@@ -104,8 +104,8 @@ std::vector<int> by_embedding(const std::vector<Json>& records, const Pool& pool
 }  // namespace
 
 JointOptions joint_options(const std::string& router, const Pool& pool) {
-  const TrainedRouter trained = read_trained_router(pool.origin);
   if (router != "hash" && !names_tasks(router)) return {};
+  const TrainedRouter trained = read_trained_router(pool.origin);
   check(trained.name == router, pool.origin, ": the router ", router,
         " is trained together with its pool (`anser train ", "joint --router ", router, "`), and this pool was ",
         trained.name.empty() ? "not trained with any" : "trained with " + trained.name);

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "experts.hpp"
 #include "options.hpp"
 #include "text.hpp"
 
@@ -46,8 +47,9 @@ void run(const Options& o) {
           "; make it that of input_ids, [", input.examples, ", ", input.tokens, "]");
     input.mask = integers(*mask);
   }
-  check(o.engine.pool.empty() || (o.engine.router.name != "oracle" && o.engine.router.name != "retrieval"), "--router ",
-        o.engine.router.name, " decides by texts, which tensors are not");
+  const std::string& router = o.engine.router.name;
+  check(o.engine.pool.empty() || !(router == "oracle" || router == "retrieval" || names_tasks(router)), "--router ",
+        router, " decides by texts or tasks, which tensors are not");
   const auto engine = open_engine(o.engine);
   const auto r = [&] {
     try {

@@ -73,7 +73,9 @@ TrainedRouter read_trained_router(const std::string& pool) {
   if (!std::filesystem::exists(path, ignored)) return router;
   const Json file = read_object(path, "{\"router\": \"smear\"}");
   router.name = file.text("router");
-  if (file.has("seed")) router.seed = std::stoull(file.text("seed"));
+  const std::string seed = file.text("seed", "0");
+  const auto [end, problem] = std::from_chars(seed.data(), seed.data() + seed.size(), router.seed);
+  check(problem == std::errc() && end == seed.data() + seed.size(), path, ": the seed ", quote(seed), " is no number");
   router.tasks = file.texts("tasks");
   router.experts = file.texts("experts");
   return router;

@@ -95,6 +95,9 @@ class TrainerOn final : public Trainer {
  private:
   TrainingOptions identified(TrainingOptions o) const {
     o.trained = files_ ? "the model with the hash " + files_->hash() : "a model that begins with random weights";
+    if (!router_.tasks.empty()) o.trained += ", tasks";
+    for (std::size_t t = 0; t < router_.tasks.size(); ++t)
+      o.trained += ' ' + quote(router_.tasks[t]) + (router_.name == "tag" ? " by " + router_.experts[t] : "");
     return o;
   }
   /// `expert`: its name among the parameters.

@@ -41,6 +41,10 @@ Real<B> batch_loss(const Context<B>& cx, const T5Model<B>& model, const TokenBat
   known.losses = batch.training ? &added : nullptr;
   const Tokens inputs = Tokens::pad(texts.inputs, pad);
   auto session = model.encode(cx, inputs, known);
+  // The weights of what routers add are meant beside the sum over the whole step.
+  const auto with_routers = [&](const Real<B>& mean, double counted, auto&& each) {
+    return with_losses(cx, mean, added, added.deferred.empty() ? Real<B>{} : each(), counted * batch.parts);
+  };
   const auto sums = [&](const Real<B>& losses, int rows) {  // of whole targets -> [rows, 1]
     const int tokens = int(losses.shape().size()) / rows;
     const std::vector<typename B::real> ones(std::size_t(tokens), 1);
@@ -61,7 +65,7 @@ Real<B> batch_loss(const Context<B>& cx, const T5Model<B>& model, const TokenBat
       const auto other = model.decode(cx, again, shift_right(labels, model.config().start, pad), false);
       added.scalar.push_back(consistency_loss(cx, logits, other, counted));
     }
-    return with_losses(cx, loss, added, sums(each, examples), n);
+    return with_routers(loss, n, [&] { return sums(each, examples); });
   }
   check(!o.consistency, "a loss over choices has no second pass; train this router with the loss lm");
   std::size_t most = 0;
@@ -85,8 +89,8 @@ Real<B> batch_loss(const Context<B>& cx, const T5Model<B>& model, const TokenBat
     right.push_back(std::int32_t(b * int(most) + texts.labels[std::size_t(b)]));
     n += lengths[std::size_t(right.back())];
   }
-  const auto each = gather(untaped, sums(losses, int(rows.size())), Index<B>(cx.device, {examples}, right));
-  return with_losses(cx, loss, added, each, n);
+  return with_routers(
+      loss, n, [&] { return gather(untaped, sums(losses, int(rows.size())), Index<B>(cx.device, {examples}, right)); });
 }
 
 /// The linears that a new expert gets. Throws Error where none is meant, or a name means none; wi, wi_0 and wi_1 are

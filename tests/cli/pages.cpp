@@ -220,6 +220,8 @@ BOOST_AUTO_TEST_CASE(who_was_chosen_outside_gives_way) {
   // Trained with its pool as a whole: refused before any work.
   write(scratch() / "two.jsonl", asked);
   run_well("train joint " + demo_model() + "--data two.jsonl --steps 1 --batch 2 --experts 2 --output whole");
+  run_badly("trace " + demo_model() + "--pool whole --router random --leave-one-out --input two.jsonl", 1,
+            "the router random was trained with its pool as a whole");
   run_badly("trace " + demo_model() + "--pool whole --router smear --leave-one-out --input two.jsonl", 1,
             "the router smear was trained with its pool as a whole");
 }

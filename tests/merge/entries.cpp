@@ -14,7 +14,7 @@ const std::string site = "encoder.block.0.layer.0.SelfAttention.q";
 const std::vector<std::string> names{"antonym", "capital", "colour", "date", "genus"};
 
 struct Case {
-  std::vector<LowRank> products;
+  std::vector<FactoredProduct> products;
   std::vector<double> weights{0.5, 1, -0.25, 2, 0.125};
   std::vector<Delta> deltas;
   std::vector<Numbers> values;  // as floats, which decide ties

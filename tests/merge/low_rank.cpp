@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_SUITE(low_rank)
 
 BOOST_AUTO_TEST_CASE(rows_are_the_same_whatever_is_asked_for) {
   for (int rank : {1, 3, 4, 11}) {
-    const LowRank p = random_product(9, 37, rank, 1);
+    const FactoredProduct p = random_product(9, 37, rank, 1);
     const DenseMatrix whole = multiply(p);
     BOOST_TEST(error(numbers(whole), product(p)) < 1e-6);
     std::vector<float> part(3 * 37);
@@ -53,10 +53,10 @@ BOOST_AUTO_TEST_CASE(rows_are_the_same_whatever_is_asked_for) {
 }
 
 BOOST_AUTO_TEST_CASE(stacks_are_weighted_sums) {
-  const std::vector<LowRank> parts{random_product(8, 12, 2, 1), random_product(8, 12, 5, 2),
-                                   random_product(8, 12, 1, 3)};
+  const std::vector<FactoredProduct> parts{random_product(8, 12, 2, 1), random_product(8, 12, 5, 2),
+                                           random_product(8, 12, 1, 3)};
   const std::vector<double> weights{0.5, -2, 3};
-  const LowRank sum = stack(parts, weights);
+  const FactoredProduct sum = stack(parts, weights);
   BOOST_TEST(sum.rank == 8);
   Numbers expected(8 * 12);
   for (std::size_t e = 0; e < parts.size(); ++e) {
@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(stacks_are_weighted_sums) {
   }
   BOOST_TEST(error(product(sum), expected) < 1e-6);
   BOOST_TEST(std::abs(anser::norm(sum) / merge_test::norm(expected) - 1) < 1e-6);
-  const std::vector<LowRank> other{parts[0], random_product(8, 13, 2, 1)};
+  const std::vector<FactoredProduct> other{parts[0], random_product(8, 13, 2, 1)};
   CHECK_SAYS(stack(other, std::vector<double>{1, 1}), "[8, 13]", "[8, 12]");
   CHECK_SAYS(stack(parts, std::vector<double>{1}), "1 weights for 3");
 }
@@ -73,8 +73,8 @@ BOOST_AUTO_TEST_CASE(stacks_are_weighted_sums) {
 BOOST_AUTO_TEST_CASE(products_are_cut_to_their_greatest_singular_values) {
   // Two ways to the same matrix: as it is, and from factors whose ranks overlap.
   for (const auto& [out, in] : {std::pair(40, 24), std::pair(24, 40), std::pair(30, 30)}) {
-    const std::vector<LowRank> parts{random_product(out, in, 5, 1), random_product(out, in, 7, 2)};
-    const LowRank sum = stack(parts, std::vector<double>{1, 0.3});
+    const std::vector<FactoredProduct> parts{random_product(out, in, 5, 1), random_product(out, in, 7, 2)};
+    const FactoredProduct sum = stack(parts, std::vector<double>{1, 0.3});
     const Numbers exact = product(sum);
     for (int rank : {1, 4, 11}) {
       const Truncation t = truncate(sum, rank), dense = truncate(multiply(sum), rank);
@@ -129,7 +129,7 @@ BOOST_AUTO_TEST_CASE(both_factors_carry_the_same_share) {
 }
 
 BOOST_AUTO_TEST_CASE(nothing_is_cut_to_nothing) {
-  LowRank zero = random_product(20, 30, 6, 1);
+  FactoredProduct zero = random_product(20, 30, 6, 1);
   std::fill(zero.b.begin(), zero.b.end(), 0.f);
   for (const Truncation& t : {truncate(zero, 2), truncate(multiply(zero), 2),
                               truncate(DenseMatrix{300, 280, std::vector<float>(300 * 280)}, 2)}) {
@@ -142,7 +142,7 @@ BOOST_AUTO_TEST_CASE(nothing_is_cut_to_nothing) {
 }
 
 BOOST_AUTO_TEST_CASE(matrices_of_fewer_columns_than_they_have_are_found_whole) {
-  const LowRank p = random_product(300, 5, 3, 7);
+  const FactoredProduct p = random_product(300, 5, 3, 7);
   const DenseMatrix few = multiply(p);
   DenseMatrix m{300, 280, std::vector<float>(300 * 280)};  // zeros but for five columns
   for (std::size_t i = 0; i < 300; ++i)

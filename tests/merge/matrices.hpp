@@ -9,12 +9,13 @@
 namespace merge_test {
 
 using anser::DenseMatrix;
-using anser::LowRank;
+using anser::FactoredProduct;
 using Numbers = std::vector<double>;
 
-inline LowRank random_product(int out, int in, int rank, std::uint64_t seed) {
+inline FactoredProduct random_product(int out, int in, int rank, std::uint64_t seed) {
   const anser::Random random{seed};
-  LowRank p{out, in, rank, std::vector<float>(std::size_t(rank * in)), std::vector<float>(std::size_t(out * rank))};
+  FactoredProduct p{out, in, rank, std::vector<float>(std::size_t(rank * in)),
+                    std::vector<float>(std::size_t(out * rank))};
   std::uint64_t counter = 0;
   for (float& v : p.a) v = random.normal(counter++);
   for (float& v : p.b) v = random.normal(counter++);
@@ -22,7 +23,7 @@ inline LowRank random_product(int out, int in, int rank, std::uint64_t seed) {
 }
 
 /// B A.
-inline Numbers product(const LowRank& p) {
+inline Numbers product(const FactoredProduct& p) {
   Numbers m(std::size_t(p.out) * std::size_t(p.in));
   for (int i = 0; i < p.out; ++i)
     for (int j = 0; j < p.in; ++j)

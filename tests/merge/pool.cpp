@@ -18,7 +18,8 @@ std::string golden(const std::string& path) { return std::string(ANSER_TEST_GOLD
 Numbers delta(const Expert& e, const std::string& site) {
   if (!e.has(site)) return {};
   const Stored a = *e.tensors->find(site + ".lora_A.weight"), b = *e.tensors->find(site + ".lora_B.weight");
-  LowRank p{b.shape[0], a.shape[1], a.shape[0], std::vector<float>(a.shape.size()), std::vector<float>(b.shape.size())};
+  FactoredProduct p{b.shape[0], a.shape[1], a.shape[0], std::vector<float>(a.shape.size()),
+                    std::vector<float>(b.shape.size())};
   convert(a, p.a.data());
   convert(b, p.b.data());
   Numbers m = product(p);

@@ -22,4 +22,14 @@ BOOST_AUTO_TEST_CASE(rows_of_one_length_need_no_mask) {
   BOOST_TEST(Tokens::pad({}, 0).examples == 0);
 }
 
+BOOST_AUTO_TEST_CASE(equal_texts_have_equal_hashes) {
+  const auto alone = Tokens::pad({{5, 6, 7}}, 0).hashes(), beside = Tokens::pad({{9, 9, 9, 9}, {5, 6, 7}}, 0).hashes();
+  BOOST_TEST(alone.size() == 1u);
+  BOOST_TEST(beside.size() == 2u);
+  BOOST_TEST(alone[0] == beside[1]);
+  BOOST_TEST(alone[0] != beside[0]);
+  for (const std::vector<std::int32_t>& other : {std::vector{7, 6, 5}, {5, 6}, {5, 6, 7, 0}})
+    BOOST_TEST(Tokens::pad({other}, 0).hashes()[0] != alone[0]);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

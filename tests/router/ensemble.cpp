@@ -13,7 +13,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(it_weighs_as_smear_does, B, Backends) {
   const Context<B> cx{device<B>()};
   for (const auto stack : {Stack::encoder, Stack::decoder}) {
     const Site site = joint_site(stack);
-    const auto on = joint_router(device<B>(), Ensemble{.seed = 5}, site);
+    const auto on = joint_router(device<B>(), Ensemble{.dropout = 0.1, .seed = 5}, site);
     const auto smear = joint_router(device<B>(), Smear{.seed = 5}, site);
     auto batch = joint_batch<B>(3, true);
     batch.encoded = tensor<B>(cx.device, {3, joint_width}, numbers(3 * joint_width, 2));

@@ -226,6 +226,34 @@ using Both = boost::mpl::list<Cpu<float>, Squad<float>>;
 
 }  // namespace
 
+// What a router adds weighs as much whether a step is computed at once or in parts.
+BOOST_AUTO_TEST_CASE(parts_of_a_step_count_as_the_whole) {
+  using B = Cpu<float>;
+  const io_test::Folder folder;
+  write_pool(folder.path(), 3, Lora{});
+  Small<B> first;
+  attach(first.model, std::span<const Expert>(load_pool(folder.path()).experts), Lora{}, DSelectK{.entropy = 50});
+  const auto some = [](std::size_t begin, std::size_t end) {
+    TokenBatch t;
+    for (std::size_t i = begin; i < end; ++i) {
+      t.inputs.push_back({std::int32_t(5 + i), 6, std::int32_t(7 + i), 1});
+      t.targets.push_back({std::int32_t(9 + i), 1});
+    }
+    t.choices.resize(end - begin);
+    t.labels.assign(end - begin, -1);
+    t.tasks.assign(end - begin, "");
+    t.places = t.tasks;
+    return t;
+  };
+  const auto loss = [&](const TokenBatch& t, int parts) {
+    auto batch = known<B>(true);
+    batch.parts = parts;
+    return double(batch_loss({device<B>()}, first.model, t, batch, {}).host()[0]);
+  };
+  BOOST_CHECK_CLOSE(loss(some(0, 4), 1), (loss(some(0, 2), 2) + loss(some(2, 4), 2)) / 2, 1e-3);
+  BOOST_TEST(loss(some(0, 4), 1) > loss(some(0, 4), 2) + 1);  // it is the routers' part that is watched
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(without_a_module_everybody_is_silent, B, Both) {
   const io_test::Folder many, one;
   write_pool(many.path(), 3, Lora{});

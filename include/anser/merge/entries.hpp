@@ -15,7 +15,7 @@ namespace anser {
 /// One expert's delta at a site.
 struct Delta {
   std::string_view expert;
-  const LowRank* product = nullptr;
+  const FactoredProduct* product = nullptr;
   double weight = 1;
 };
 

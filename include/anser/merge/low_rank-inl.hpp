@@ -114,7 +114,7 @@ inline Truncation truncate(const Eigen::MatrixXd& m, int rank) {
 
 }  // namespace detail
 
-ANSER_INLINE void multiply_rows(const LowRank& p, int first, int last, float* rows) {
+ANSER_INLINE void multiply_rows(const FactoredProduct& p, int first, int last, float* rows) {
   const std::size_t in = std::size_t(p.in), rank = std::size_t(p.rank);
   for (int i = first; i < last; ++i) {
     float* const row = rows + std::size_t(i - first) * in;
@@ -136,17 +136,17 @@ ANSER_INLINE void multiply_rows(const LowRank& p, int first, int last, float* ro
   }
 }
 
-ANSER_INLINE DenseMatrix multiply(const LowRank& p) {
+ANSER_INLINE DenseMatrix multiply(const FactoredProduct& p) {
   DenseMatrix m{p.out, p.in, std::vector<float>(std::size_t(p.out) * std::size_t(p.in))};
   multiply_rows(p, 0, p.out, m.values.data());
   return m;
 }
 
-ANSER_INLINE LowRank stack(std::span<const LowRank> products, std::span<const double> weights) {
+ANSER_INLINE FactoredProduct stack(std::span<const FactoredProduct> products, std::span<const double> weights) {
   check(!products.empty() && products.size() == weights.size(), "stack: ", weights.size(), " weights for ",
         products.size(), " products");
-  LowRank sum{products[0].out, products[0].in, 0, {}, {}};
-  for (const LowRank& p : products) {
+  FactoredProduct sum{products[0].out, products[0].in, 0, {}, {}};
+  for (const FactoredProduct& p : products) {
     check(p.out == sum.out && p.in == sum.in, "stack: a product is [", p.out, ", ", p.in, "] and the first [", sum.out,
           ", ", sum.in, ']');
     sum.rank += p.rank;
@@ -161,14 +161,14 @@ ANSER_INLINE LowRank stack(std::span<const LowRank> products, std::span<const do
   return sum;
 }
 
-ANSER_INLINE double norm(const LowRank& p) {
+ANSER_INLINE double norm(const FactoredProduct& p) {
   const Eigen::MatrixXd a = detail::view(p.a, p.rank, p.in).cast<double>();
   const Eigen::MatrixXd b = detail::view(p.b, p.out, p.rank).cast<double>();
   const Eigen::MatrixXd aa = a * a.transpose(), bb = b.transpose() * b;
   return std::sqrt(std::max(0.0, aa.cwiseProduct(bb).sum()));
 }
 
-ANSER_INLINE Truncation truncate(const LowRank& p, int rank) {
+ANSER_INLINE Truncation truncate(const FactoredProduct& p, int rank) {
   check(rank > 0, "truncate: a rank of ", rank);
   if (p.rank <= rank) return {p, norm(p), 0};
   const Eigen::MatrixXd b = detail::view(p.b, p.out, p.rank).cast<double>();

@@ -188,7 +188,7 @@ ANSER_INLINE MergeReport merge_pool(const Pool& pool, const MergeOptions& option
   report.weights = merger.weights();
   report.sites.resize(sites.size());
   const ExpertRecord record = detail::merged_record(pool, options, folder.name(), report.warnings);
-  std::vector<LowRank> merged(sites.size());
+  std::vector<FactoredProduct> merged(sites.size());
   detail::SiteCounter counter(progress, sites.size());
   // What works on entries takes a site's whole matrices, and has threads of its own.
   cpu::for_units(int(sites.size()), !merger.by_entries() && cpu::thread_count() > 1, [&](int unit) {
@@ -205,7 +205,7 @@ ANSER_INLINE MergeReport merge_pool(const Pool& pool, const MergeOptions& option
   std::vector<NamedTensor> tensors;
   std::vector<std::string> inputs;
   for (std::size_t i = 0; i < sites.size(); ++i) {
-    const LowRank& p = merged[i];
+    const FactoredProduct& p = merged[i];
     if (ia3) {
       const Shape shape = pool.experts[sites[i].experts[0]].tensors->find(sites[i].path + ".ia3_l")->shape;
       if (shape[0] == 1) inputs.push_back(sites[i].path);

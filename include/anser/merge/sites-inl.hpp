@@ -52,7 +52,7 @@ inline std::vector<SharedSite> shared_sites(const Pool& pool) {
 }
 
 /// An expert's delta at a site: s B A with s in B; of IA3 g - 1 as [1, size].
-inline LowRank read_delta(const Expert& e, const std::string& site) {
+inline FactoredProduct read_delta(const Expert& e, const std::string& site) {
   const auto numbers = [&](const Stored& t) {
     std::vector<float> v(t.shape.size());
     convert(t, v.data());
@@ -60,12 +60,12 @@ inline LowRank read_delta(const Expert& e, const std::string& site) {
   };
   if (e.kind == "IA3") {
     const Stored g = *e.tensors->find(site + ".ia3_l");
-    LowRank p{1, int(g.shape.size()), 1, numbers(g), {1.f}};
+    FactoredProduct p{1, int(g.shape.size()), 1, numbers(g), {1.f}};
     for (float& v : p.a) v -= 1;
     return p;
   }
   const Stored a = *e.tensors->find(site + ".lora_A.weight"), b = *e.tensors->find(site + ".lora_B.weight");
-  LowRank p{b.shape[0], a.shape[1], a.shape[0], numbers(a), numbers(b)};
+  FactoredProduct p{b.shape[0], a.shape[1], a.shape[0], numbers(a), numbers(b)};
   const double scale = e.scale(site, p.rank);
   for (float& v : p.b) v = float(scale * double(v));
   return p;
@@ -101,7 +101,7 @@ class SiteMerger {
   bool by_entries() const { return pool_.kind == "IA3" || rule_of(options_.method).kept != MergeRule::all; }
 
   /// As a product, and what was lost by that.
-  LowRank product(const SharedSite& site, MergedSite& report) const {
+  FactoredProduct product(const SharedSite& site, MergedSite& report) const {
     report = {site.path, int(site.experts.size()), 0, false, 0, 0};
     Truncation t;
     if (by_entries())
@@ -129,15 +129,15 @@ class SiteMerger {
   }
 
  private:
-  std::vector<LowRank> read(const SharedSite& site) const {
-    std::vector<LowRank> products;
+  std::vector<FactoredProduct> read(const SharedSite& site) const {
+    std::vector<FactoredProduct> products;
     for (std::size_t e : site.experts) products.push_back(read_delta(pool_.experts[e], site.path));
     return products;
   }
-  LowRank stacked(const SharedSite& site) const {
+  FactoredProduct stacked(const SharedSite& site) const {
     std::vector<double> weights;
     for (std::size_t e : site.experts) weights.push_back(options_.lambda * options_.weights[e]);
-    LowRank sum = stack(read(site), weights);
+    FactoredProduct sum = stack(read(site), weights);
     check_merged(stored_view(sum.b.data(), {sum.out, sum.rank}), site.path);
     return sum;
   }

@@ -6,6 +6,7 @@
 #include "../ops/matmul.hpp"
 #include "../ops/mean.hpp"
 #include "../ops/norm.hpp"
+#include "../ops/repeat.hpp"
 #include "expert.hpp"
 #include "routing.hpp"
 
@@ -21,7 +22,7 @@ struct ExampleInput {
   Site site;
   Real<B> scale, bias;            // [1, width], of the LayerNorm
   std::vector<std::int32_t> who;  // [candidates] places in the pool of those that the site has
-  Index<B> candidate;             // the same, where kernels read them
+  Index<B> candidate;             // [1, candidates], the same where kernels read them
 
   ExampleInput(B& device_, const Site& s) : device(&device_), site(s) {}
 
@@ -35,7 +36,7 @@ struct ExampleInput {
   void prepare(const Site& s, std::span<const Expert> experts) {
     who = experts_at(s.name, experts);
     if (who.empty()) return;
-    candidate = Index<B>(*device, {int(who.size())}, who);
+    candidate = Index<B>(*device, {1, int(who.size())}, who);
     scale = filled(1);
     bias = filled(0);
   }
@@ -43,26 +44,15 @@ struct ExampleInput {
   int candidates() const { return int(who.size()); }
   int width() const { return site.stack == Stack::encoder ? site.in : site.d_model; }
 
-  /// Of an encoder's site -> [examples, width].
-  Real<B> of_rows(const Context<B>& cx, const Tensor<B>& x, const Batch<B>& batch) const {
-    return layer_norm(cx, mean_rows(cx, x, batch.examples, batch.mask), scale, bias);
-  }
-  /// Of a decoder's.
-  Real<B> of_input(const Context<B>& cx, const Batch<B>& batch) const {
-    return layer_norm(cx, mean_rows(cx, batch.encoded, batch.examples, batch.encoder_mask), scale, bias);
-  }
-
-  /// The numbers of a router's own at this site and step; `use` tells its uses apart.
-  Random draws(const Batch<B>& batch, std::uint64_t use) const {
-    return batch.random.fork((use << 32) + std::uint64_t(site.index));
+  /// x: the site's own rows, which a decoder's does not read -> [examples, width].
+  Real<B> read(const Context<B>& cx, const Tensor<B>& x, const Batch<B>& batch) const {
+    const auto mean = site.stack == Stack::encoder ? mean_rows(cx, x, batch.examples, batch.mask)
+                                                   : mean_rows(cx, batch.encoded, batch.examples, batch.encoder_mask);
+    return layer_norm(cx, mean, scale, bias);
   }
 
   /// All candidates for every example: [examples, candidates].
-  Index<B> everyone(int examples) const {
-    std::vector<std::int32_t> all;
-    for (int b = 0; b < examples; ++b) all.insert(all.end(), who.begin(), who.end());
-    return Index<B>(*device, {examples, candidates()}, all);
-  }
+  Index<B> everyone(int examples) const { return repeat_rows(Context<B>{*device}, candidate, examples); }
 
   /// New rows of this width, N(0, 0.01^2); `use` tells several apart.
   Real<B> drawn(int rows, int columns, std::uint64_t seed, std::uint64_t use = 0) const {
@@ -109,7 +99,7 @@ struct ExampleScores : ExampleInput<B> {
   /// rounding leaves them all alike, as in the reference.
   Real<B> with_dropout(const Context<B>& cx, const Real<B>& scores, double rate, const Batch<B>& batch) const {
     if (!batch.training || rate <= 0) return scores;
-    const Random draw = this->draws(batch, 1);
+    const Random draw = router_draws(batch, this->site, RouterDraws::dropout);
     std::vector<R> v(scores.shape().size());
     for (std::size_t i = 0; i < v.size(); ++i) v[i] = double(draw.uniform(i)) < rate ? R(-1e10) : R(0);
     return add(cx, scores, Real<B>(*this->device, scores.shape(), v));

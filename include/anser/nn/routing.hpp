@@ -90,26 +90,37 @@ struct Losses {
   std::vector<std::function<Real<B>(const Context<B>&, const Real<B>&)>> deferred;
 };
 
+/// What routers draw while they train, told apart.
+enum class RouterDraws : std::uint64_t { dropout = 1, expert = 2, second_part = 3, skills = 4 };
+
 /// What a router or module may know of the rows it is given, besides the rows. Never global.
 template <Backend B>
 struct Batch {
   int examples = 1;
-  int tokens = 0;           // rows per example
-  Index<B> mask;            // [examples, tokens], 0: padding; undefined: none
-  Index<B> input_ids;       // [examples, source tokens]
-  Index<B> encoder_mask;    // [examples, source tokens]
-  Real<B> encoded;          // [examples * source tokens, d_model], once the encoder has run
-  std::vector<int> task;    // per example, where known
-  std::vector<int> expert;  // per example, where it was decided outside (router Given); -1: nobody
-  Real<B> embedding;        // [examples, width], where a sentence encoder made one
+  int tokens = 0;                   // rows per example
+  Index<B> mask;                    // [examples, tokens], 0: padding; undefined: none
+  Index<B> input_ids;               // [examples, source tokens]
+  Index<B> encoder_mask;            // [examples, source tokens]
+  Real<B> encoded;                  // [examples * source tokens, d_model], once the encoder has run
+  std::vector<std::uint64_t> text;  // per example, a number that its tokens make; padding does not count
+  std::vector<int> task;            // per example, where known
+  std::vector<int> expert;          // per example, where it was decided outside (router Given); -1: nobody
+  Real<B> embedding;                // [examples, width], where a sentence encoder made one
   bool training = false;
   float dropout = 0;           // the model's rate while it trains
   bool checkpointing = false;  // blocks keep their inputs alone, and run once more for the gradient
   int step = 0;                // of training, or of decoding
+  int parts = 1;               // of a step of training, computed one after the other; their losses are averaged
   Random random{};
   std::vector<TraceEntry<B>>* trace = nullptr;
   Losses<B>* losses = nullptr;
   const std::vector<std::shared_ptr<const void>>* plans = nullptr;  // by site index; see SiteExperts::plan
 };
+
+/// A router's own random numbers at this site, step, part and pass.
+template <Backend B>
+Random router_draws(const Batch<B>& batch, const Site& site, RouterDraws use) {
+  return batch.random.fork((std::uint64_t(use) << 32) + std::uint64_t(site.index));
+}
 
 }  // namespace anser

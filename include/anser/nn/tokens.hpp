@@ -26,6 +26,19 @@ struct Tokens {
     }
     return t;
   }
+
+  /// Of each example a number that its tokens make, padding left out: equal for equal texts wherever they stand.
+  std::vector<std::uint64_t> hashes() const {
+    std::vector<std::uint64_t> all;
+    for (int b = 0; b < examples; ++b) {
+      std::uint64_t h = 14695981039346656037u;  // FNV-1a (Fowler, Noll, Vo), a token at a time
+      for (int t = 0; t < tokens; ++t)
+        if (const auto i = std::size_t(b) * std::size_t(tokens) + std::size_t(t); mask.empty() || mask[i])
+          h = (h ^ std::uint64_t(std::uint32_t(ids[i]))) * 1099511628211u;
+      all.push_back(h);
+    }
+    return all;
+  }
 };
 
 }  // namespace anser

@@ -36,13 +36,13 @@ struct AdaMix::On {
   ParameterRouting<B> drawn(const Batch<B>& batch) const {
     const int n = batch.examples;
     const Real<B> one(*device, {n, 1}, std::vector<R>(std::size_t(n), R(1)));
-    const auto chosen = [&](std::uint64_t half) {
-      const Random draw = batch.random.fork(((3 + half) << 32) + std::uint64_t(site.index));
+    const auto chosen = [&](RouterDraws part) {
+      const Random draw = router_draws(batch, site, part);
       std::vector<std::int32_t> v;
       for (int b = 0; b < n; ++b) v.push_back(who[draw.draw(std::uint64_t(b))[0] % who.size()]);
       return Index<B>(*device, {n, 1}, v);
     };
-    return {chosen(0), one, chosen(1), one};
+    return {chosen(RouterDraws::expert), one, chosen(RouterDraws::second_part), one};
   }
   ParameterRouting<B> averaged(int n) const {
     std::vector<std::int32_t> all;

@@ -39,11 +39,9 @@ struct DSelectK::On {
   }
 
   OutputRouting<B> route(const Context<B>& cx, const Tensor<B>& x, const Batch<B>& batch) const {
-    return input.empty() ? OutputRouting<B>{} : decide(cx, input.of_rows(cx, x, batch), batch);
+    return input.empty() ? OutputRouting<B>{} : decide(cx, input.read(cx, x, batch), batch);
   }
-  OutputRouting<B> plan(const Context<B>& cx, const Batch<B>& batch) const {
-    return input.empty() ? OutputRouting<B>{} : decide(cx, input.of_input(cx, batch), batch);
-  }
+  OutputRouting<B> plan(const Context<B>& cx, const Batch<B>& batch) const { return route(cx, {}, batch); }
 
  private:
   Real<B> constant(int rows, int columns, R v) const {

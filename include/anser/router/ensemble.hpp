@@ -10,7 +10,7 @@ namespace anser {
 /// All experts run and their outputs are weighted by a softmax per example and site: what SMEAR's merge stands for, at
 /// E times its cost (Muqeeth et al. 2023, section 4). Trained jointly with the experts.
 struct Ensemble {
-  double dropout = 0.1;    // of whole experts, per example, while training
+  double dropout = 0;      // of whole experts, per example, while training
   std::uint64_t seed = 0;  // of new rows
   template <Backend B>
   struct On;
@@ -26,11 +26,9 @@ struct Ensemble::On {
   void prepare(const Site& s, std::span<const Expert> experts) { scores.prepare(s, experts, options.seed); }
 
   OutputRouting<B> route(const Context<B>& cx, const Tensor<B>& x, const Batch<B>& batch) const {
-    return scores.empty() ? OutputRouting<B>{} : decide(cx, scores.score(cx, scores.of_rows(cx, x, batch)), batch);
+    return scores.empty() ? OutputRouting<B>{} : decide(cx, scores.score(cx, scores.read(cx, x, batch)), batch);
   }
-  OutputRouting<B> plan(const Context<B>& cx, const Batch<B>& batch) const {
-    return scores.empty() ? OutputRouting<B>{} : decide(cx, scores.score(cx, scores.of_input(cx, batch)), batch);
-  }
+  OutputRouting<B> plan(const Context<B>& cx, const Batch<B>& batch) const { return route(cx, {}, batch); }
 
  private:
   OutputRouting<B> decide(const Context<B>& cx, const Real<B>& s, const Batch<B>& batch) const {

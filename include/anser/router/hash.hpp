@@ -25,21 +25,14 @@ struct Hash::On {
   static void visit(auto&, auto&&) {}
   void prepare(const Site& s, std::span<const Expert> experts) { who = experts_at(s.name, experts); }
 
-  /// Throws Error where the batch has no input ids.
+  /// Throws Error where the batch does not know its texts.
   OutputRouting<B> route(const Context<B>&, const Tensor<B>&, const Batch<B>& batch) const {
     if (who.empty()) return {};
-    check(bool(batch.input_ids), "the router hash needs the input's ids");
-    const int n = batch.input_ids.rows(), tokens = batch.input_ids.cols();
-    const auto ids = batch.input_ids.host();
-    const auto mask = batch.encoder_mask ? batch.encoder_mask.host() : std::vector<std::int32_t>(ids.size(), 1);
+    const int n = int(batch.text.size());
+    check(n == batch.examples, "the router hash needs to know the ", batch.examples, " texts, and knows ", n);
+    const Random own = Random::of(options.seed, Draws::routers).fork(std::uint64_t(site.index));
     std::vector<std::int32_t> chosen;
-    for (int b = 0; b < n; ++b) {
-      Random h = Random::of(options.seed, Draws::routers).fork(std::uint64_t(site.index));
-      for (int t = 0; t < tokens; ++t)
-        if (const auto i = std::size_t(b) * std::size_t(tokens) + std::size_t(t); mask[i])
-          h = h.fork(std::uint64_t(ids[i]));
-      chosen.push_back(who[h.draw(0)[0] % who.size()]);
-    }
+    for (const std::uint64_t text : batch.text) chosen.push_back(who[own.fork(text).draw(0)[0] % who.size()]);
     return {Index<B>(*device, {n, 1}, chosen),
             Real<B>(*device, {n, 1}, std::vector<typename B::real>(std::size_t(n), 1))};
   }

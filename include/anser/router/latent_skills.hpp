@@ -68,7 +68,7 @@ struct LatentSkills::On {
   /// RelaxedBernoulli(logits, temperature 1): one draw for all examples of a task.
   Real<B> switched_on(const Context<B>& cx, const Batch<B>& batch) const {
     if (!batch.training) return sigmoid(cx, skills);
-    const Random draw = batch.random.fork((std::uint64_t(5) << 32) + std::uint64_t(site.index));
+    const Random draw = router_draws(batch, site, RouterDraws::skills);
     std::vector<R> logistic(skills.shape().size());
     for (std::size_t i = 0; i < logistic.size(); ++i) {
       const double u = (double(draw.uniform(i)) + 1e-7) / (1 + 2e-7);

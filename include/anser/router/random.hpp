@@ -28,12 +28,13 @@ struct RandomRouter::On {
     const int n = int(who.size());
     if (!batch.training)
       return {Index<B>(*device, {1, n}, who), Real<B>(*device, {1, n}, std::vector<R>(who.size(), R(1) / R(n)))};
-    const Random draw = batch.random.fork((std::uint64_t(2) << 32) + std::uint64_t(site.index));
+    const Random draw = router_draws(batch, site, RouterDraws::expert);
     std::vector<std::int32_t> chosen;
     for (int b = 0; b < batch.examples; ++b) chosen.push_back(who[draw.draw(std::uint64_t(b))[0] % who.size()]);
     return {Index<B>(*device, {batch.examples, 1}, chosen),
             Real<B>(*device, {batch.examples, 1}, std::vector<R>(chosen.size(), 1))};
   }
+  OutputRouting<B> plan(const Context<B>& cx, const Batch<B>& batch) const { return route(cx, {}, batch); }
 };
 static_assert(Router<RandomRouter>);
 

@@ -52,23 +52,22 @@ struct Reinforce::On {
   }
 
   OutputRouting<B> route(const Context<B>& cx, const Tensor<B>& x, const Batch<B>& batch) const {
-    return scores.empty() ? OutputRouting<B>{} : decide(cx, scores.of_rows(cx, x, batch), batch);
+    return scores.empty() ? OutputRouting<B>{} : decide(cx, scores.read(cx, x, batch), batch);
   }
-  OutputRouting<B> plan(const Context<B>& cx, const Batch<B>& batch) const {
-    return scores.empty() ? OutputRouting<B>{} : decide(cx, scores.of_input(cx, batch), batch);
-  }
+  OutputRouting<B> plan(const Context<B>& cx, const Batch<B>& batch) const { return route(cx, {}, batch); }
 
  private:
   OutputRouting<B> decide(const Context<B>& cx, const Real<B>& read, const Batch<B>& batch) const {
     const int n = read.rows();
     const auto p = softmax(cx, scores.score(cx, read));
-    const auto column = batch.training ? sample(cx, p, scores.draws(batch, 6)) : arg_max(cx, p);
+    const auto column =
+        batch.training ? sample(cx, p, router_draws(batch, scores.site, RouterDraws::expert)) : arg_max(cx, p);
     if (batch.training && batch.losses) defer(cx, read, p, column, *batch.losses);
     return {name_columns(cx, column, scores.candidate), Real<B>(cx.device, {n, 1}, std::vector<R>(std::size_t(n), 1))};
   }
   void defer(const Context<B>& cx, const Real<B>& read, const Real<B>& p, const Index<B>& column,
              Losses<B>& losses) const {
-    const Real<B> seen(cx.device, read.shape(), read.host());  // the baseline teaches nothing before it
+    const auto seen = scale(Context<B>{cx.device}, read, 1);  // the baseline teaches nothing before it
     const auto inner = add_bias(cx, matmul_t(cx, seen, down), down_bias);
     const auto foretold = add_bias(cx, matmul_t(cx, inner, up), up_bias);  // [examples, 1]
     const auto log = map<R>(cx, p, function::Log{1e-20});

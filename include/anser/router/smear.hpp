@@ -27,14 +27,10 @@ struct Smear::On {
   static void visit(auto& self, auto&& f) { ExampleScores<B>::visit(self.scores, f); }
   void prepare(const Site& s, std::span<const Expert> experts) { scores.prepare(s, experts, options.seed); }
 
-  /// The encoder's sites: by the mean of their own inputs.
   ParameterRouting<B> route(const Context<B>& cx, const Tensor<B>& x, const Batch<B>& batch) const {
-    return scores.empty() ? ParameterRouting<B>{} : decide(cx, scores.score(cx, scores.of_rows(cx, x, batch)), batch);
+    return scores.empty() ? ParameterRouting<B>{} : decide(cx, scores.score(cx, scores.read(cx, x, batch)), batch);
   }
-  /// The decoder's: by the mean of the encoder's output, once per input.
-  ParameterRouting<B> plan(const Context<B>& cx, const Batch<B>& batch) const {
-    return scores.empty() ? ParameterRouting<B>{} : decide(cx, scores.score(cx, scores.of_input(cx, batch)), batch);
-  }
+  ParameterRouting<B> plan(const Context<B>& cx, const Batch<B>& batch) const { return route(cx, {}, batch); }
 
  private:
   ParameterRouting<B> decide(const Context<B>& cx, const Real<B>& s, const Batch<B>& batch) const {

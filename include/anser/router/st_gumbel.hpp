@@ -33,11 +33,9 @@ struct StGumbel::On {
   void prepare(const Site& s, std::span<const Expert> experts) { scores.prepare(s, experts, options.seed); }
 
   OutputRouting<B> route(const Context<B>& cx, const Tensor<B>& x, const Batch<B>& batch) const {
-    return scores.empty() ? OutputRouting<B>{} : decide(cx, scores.score(cx, scores.of_rows(cx, x, batch)), batch);
+    return scores.empty() ? OutputRouting<B>{} : decide(cx, scores.score(cx, scores.read(cx, x, batch)), batch);
   }
-  OutputRouting<B> plan(const Context<B>& cx, const Batch<B>& batch) const {
-    return scores.empty() ? OutputRouting<B>{} : decide(cx, scores.score(cx, scores.of_input(cx, batch)), batch);
-  }
+  OutputRouting<B> plan(const Context<B>& cx, const Batch<B>& batch) const { return route(cx, {}, batch); }
 
  private:
   double temperature(int step) const {
@@ -53,7 +51,7 @@ struct StGumbel::On {
     const Real<B> one(cx.device, {s.rows(), 1}, ones);
     if (!batch.training) return {name_columns(cx, arg_max(cx, s), scores.candidate), one};
     std::vector<R> noise(s.shape().size());
-    const Random draw = scores.draws(batch, 2);
+    const Random draw = router_draws(batch, scores.site, RouterDraws::expert);
     for (std::size_t i = 0; i < noise.size(); ++i)
       noise[i] = R(-std::log(-std::log((double(draw.uniform(i)) + 1e-10) / (1 + 2e-10))));
     const auto p = softmax(cx, add(cx, s, Real<B>(cx.device, s.shape(), noise)), temperature(batch.step));

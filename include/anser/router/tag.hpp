@@ -33,8 +33,8 @@ struct Tag::On {
 
   /// Throws Error where the examples' tasks are not known, or one is none of those that have an expert.
   OutputRouting<B> route(const Context<B>&, const Tensor<B>&, const Batch<B>& batch) const {
-    check(!batch.task.empty() && batch.examples % int(batch.task.size()) == 0, "routing: ", batch.task.size(),
-          " tasks are given for ", batch.examples, " examples; Batch::task has one for each");
+    check(int(batch.task.size()) == batch.examples, "routing: ", batch.task.size(), " tasks are given for ",
+          batch.examples, " examples; Batch::task has one for each");
     const int n = int(batch.task.size());
     std::vector<std::int32_t> who;
     for (const int t : batch.task) {

@@ -27,11 +27,9 @@ struct Top1::On {
   void prepare(const Site& s, std::span<const Expert> experts) { scores.prepare(s, experts, options.seed); }
 
   OutputRouting<B> route(const Context<B>& cx, const Tensor<B>& x, const Batch<B>& batch) const {
-    return scores.empty() ? OutputRouting<B>{} : decide(cx, scores.score(cx, scores.of_rows(cx, x, batch)), batch);
+    return scores.empty() ? OutputRouting<B>{} : decide(cx, scores.score(cx, scores.read(cx, x, batch)), batch);
   }
-  OutputRouting<B> plan(const Context<B>& cx, const Batch<B>& batch) const {
-    return scores.empty() ? OutputRouting<B>{} : decide(cx, scores.score(cx, scores.of_input(cx, batch)), batch);
-  }
+  OutputRouting<B> plan(const Context<B>& cx, const Batch<B>& batch) const { return route(cx, {}, batch); }
 
  private:
   OutputRouting<B> decide(const Context<B>& cx, const Real<B>& s, const Batch<B>& batch) const {

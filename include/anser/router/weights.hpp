@@ -23,10 +23,7 @@ struct Weights::On {
   OutputRouting<B> mix;  // [1, those named that the site has]
 
   On(B& device_, Weights o, const Site&) : options(std::move(o)), device(&device_) {}
-  /// Whoever searches for weights sets them anew: those of the experts named that the site has, in their order.
-  static void visit(auto& self, auto&& f) {
-    if (self.mix.weight) f("mix", self.mix.weight);
-  }
+  static void visit(auto&, auto&&) {}
 
   /// Throws Error for a name that no expert has, or two weights of one, and for a weight that is not finite.
   void prepare(const Site& site, std::span<const Expert> experts) {

@@ -179,6 +179,7 @@ Session<B> T5Model<B>::encode(const Context<B>& cx, const Tokens& input, Batch<B
   batch.input_ids = Index<B>(*device_, {input.examples, input.tokens}, input.ids);
   if (!input.mask.empty()) batch.mask = Index<B>(*device_, {input.examples, input.tokens}, input.mask);
   batch.encoder_mask = batch.mask;
+  batch.text = input.hashes();
   s.states = encoder_.forward(cx, shared_.forward(cx, batch.input_ids), batch, nullptr, nullptr, false, hidden);
   s.source = std::move(batch);
   s.source.encoded = cast<typename B::real>(cx, s.states);

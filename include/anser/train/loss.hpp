@@ -104,7 +104,7 @@ Real<B> consistency_loss(const Context<B>& cx, const Real<B>& a, const Real<B>& 
 }
 
 /// A mean loss with what routers added to the sum of which it is the mean: over `counted` tokens; `each` [examples, 1]
-/// is every example's own sum, without a gradient.
+/// is every example's own sum, without a gradient, for what was deferred.
 template <Backend B>
 Real<B> with_losses(const Context<B>& cx, Real<B> mean, const Losses<B>& added, const Real<B>& each, double counted) {
   for (const Real<B>& l : added.scalar) mean = add(cx, mean, l, 1 / counted);

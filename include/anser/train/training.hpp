@@ -61,7 +61,8 @@ class Training {
 
   /// Makes the steps that are missing. Returns whether all are made. Throws Error where a loss or a gradient is not
   /// finite, naming the batch's lines; the last checkpoint stays.
-  bool run(const Watch& watch, const Planned& planned = {}) {
+  /// (Never inlined, or a program that links the compiled library would ask for this body's kernels itself.)
+  [[gnu::noinline]] bool run(const Watch& watch, const Planned& planned = {}) {
     if (planned && steps() < options_.steps) plan(feed_.extent_of_window(), planned);
     while (fit_.optimizer.steps < options_.steps) {
       const Metric m = step(planned);
@@ -176,6 +177,7 @@ class Training {
     b.training = true;
     b.checkpointing = options_.checkpointing;
     b.step = int(fit_.optimizer.steps);
+    b.parts = fit_.accumulate;
     const auto part = std::uint64_t(fit_.optimizer.steps) * std::uint64_t(fit_.accumulate) + std::uint64_t(i);
     b.random = Random::of(options_.seed, Draws::steps).fork(part);
     return b;
