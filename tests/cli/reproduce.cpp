@@ -71,9 +71,9 @@ BOOST_AUTO_TEST_CASE(results_have_every_method_and_task) {
   BOOST_TEST(results.texts("best_individual").size() == 1u);
   BOOST_TEST(results.at("oracle").texts("CARD") == std::vector<std::string>{"CARD"});
   for (const std::string file :
-       {"data/held_in/CARD.jsonl", "data/held_out/recipe.jsonl", "base/model.safetensors", "base/training/metrics.jsonl",
-        "experts/FR/gate.safetensors", "experts/FR/activations.safetensors", "experts/FR/training/metrics.jsonl",
-        "experts/FR/training-gate/metrics.jsonl"})
+       {"data/held_in/CARD.jsonl", "data/held_out/recipe.jsonl", "base/model.safetensors",
+        "base/training/metrics.jsonl", "experts/FR/gate.safetensors", "experts/FR/activations.safetensors",
+        "experts/FR/training/metrics.jsonl", "experts/FR/training-gate/metrics.jsonl"})
     BOOST_TEST(fs::exists(whole() / "seed-100" / file), file);
 }
 
