@@ -13,9 +13,13 @@ using namespace program;
 
 namespace {
 
-const std::string brief =
-    "reproduce phatgoose --seeds 100 --base-steps 12 --expert-steps 3 --gate-steps 2 --multitask-steps 2 "
-    "--train-lines 20 --held-in-lines 3 --held-out-lines 3 --rank 2 --least-copying 0 ";
+/// A recipe of seconds, with other settings behind it.
+std::string brief_with(const std::string& seeds, int gate_steps, const std::string& least_copying) {
+  return "reproduce phatgoose --base-steps 12 --expert-steps 3 --multitask-steps 2 --train-lines 20 --held-in-lines 3 "
+         "--held-out-lines 3 --rank 2 --seeds " +
+         seeds + " --gate-steps " + std::to_string(gate_steps) + " --least-copying " + least_copying + ' ';
+}
+const std::string brief = brief_with("100", 2, "0"), longer_gates = brief_with("100", 3, "0");
 
 /// A run that was never stopped, made once.
 const fs::path& whole() {
@@ -90,11 +94,11 @@ BOOST_AUTO_TEST_CASE(steps_that_were_done_are_passed_over) {
   BOOST_TEST(steps_done(again.err).empty(), again.err);
   BOOST_TEST(read(scratch() / "again/results.json") == results);
   // Another setting: what depends on it alone. A file that was changed: its step, and what read it.
-  const auto other = run(brief + "--gate-steps 3 --output again");
+  const auto other = run(longer_gates + "--output again");
   BOOST_TEST(other.status == 0, other.err);
   BOOST_TEST(steps_done(other.err).size() == 10 + 2, other.err);
   fs::remove(scratch() / "again/seed-100/experts/FR/adapter_model.safetensors");
-  const auto one = steps_done(run(brief + "--gate-steps 3 --output again").err);
+  const auto one = steps_done(run(longer_gates + "--output again").err);
   BOOST_TEST((one == std::vector<std::string>{"experts/FR"}));  // the same bits again: nothing else is to be done
 }
 
@@ -112,12 +116,12 @@ BOOST_AUTO_TEST_CASE(a_run_that_was_stopped_goes_on_to_the_same_results) {
 }
 
 BOOST_AUTO_TEST_CASE(steps_that_fail) {
-  run_badly(brief + "--least-copying 0.85 --output poor", 1, "seed-100: the base copies 0.0 % of fresh lines");
+  run_badly(brief_with("100", 2, "0.85") + "--output poor", 1, "seed-100: the base copies 0.0 % of fresh lines");
   fs::copy(whole(), scratch() / "failing", fs::copy_options::recursive);
   fs::remove_all(scratch() / "failing/seed-100/scores");
   write(scratch() / "failing/seed-100/scores", "a file where a folder should be");
   run_badly(brief + "--output failing", 1, "failing/steps/seed-100/scores/");
-  run_badly(brief + "--seeds 1,1 --output twice", 1, "--seeds: 1 is named twice");
+  run_badly(brief_with("1,1", 2, "0") + "--output twice", 1, "--seeds: 1 is named twice");
   run_badly("reproduce phatgoose --scale full --output x", 2, "--scale");
   run_badly("reproduce", 2, "a command is missing");
 }
