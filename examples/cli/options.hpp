@@ -47,6 +47,7 @@ void add_inspect(Command& program);
 void add_eval(Command& program);
 void add_demo(Command& program);
 void add_train(Command& program);
+void add_reproduce(Command& program);
 // Those of pool.
 void add_pool_activations(Command& pool);
 void add_pool_embeddings(Command& pool);

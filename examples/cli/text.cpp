@@ -63,6 +63,11 @@ std::string cut(std::string_view utf8, std::size_t columns) {
   return std::string(utf8.substr(0, at)) + "…";
 }
 
+std::size_t terminal_columns() {
+  winsize window{};
+  return ioctl(2, TIOCGWINSZ, &window) == 0 && window.ws_col > 1 ? window.ws_col : 120;
+}
+
 Table::Table(std::vector<std::string> head) {
   for (auto& name : head) {
     right_.push_back(name.starts_with('>'));
@@ -125,10 +130,8 @@ void Progress::draw(std::string_view note) {
     return;
   }
   const std::size_t full = total_ ? 24 * std::min(done_, total_) / total_ : 24;
-  winsize window{};
-  const std::size_t columns = ioctl(2, TIOCGWINSZ, &window) == 0 && window.ws_col > 1 ? window.ws_col : 120;
   const auto line = fmt::format("{} [{}{}] {}", what_, std::string(full, '#'), std::string(24 - full, ' '), numbers);
-  complain("\r\033[K" + cut(line, columns - 1));
+  complain("\r\033[K" + cut(line, terminal_columns() - 1));
   std::fflush(stderr);
   drawn_ = true;
 }

@@ -28,6 +28,9 @@ std::size_t width(std::string_view utf8);
 /// The text cut to `columns`, with a mark where something is gone.
 std::string cut(std::string_view utf8, std::size_t columns);
 
+/// Columns of the terminal that stderr is; 120 where it does not say.
+std::size_t terminal_columns();
+
 /// Columns as wide as their widest cell; those named with a leading '>' are aligned to the right.
 class Table {
  public:

@@ -246,6 +246,13 @@ void add_full(Command& train) {
       ->excludes(c.find_option("--model"))
       ->type_name("FILE")
       ->group("Model");
+  c.add_option(
+       "--initial", o->initial,
+       "How far random weights spread: names (a regular expression of whole ones) and a standard deviation, the "
+       "first that matches; the others begin as transformers' T5")
+      ->excludes(c.find_option("--model"))
+      ->type_name("NAMES=X ...")
+      ->group("Model");
   c.add_option("--learn", o->learn, "A regular expression of whole names of weights; the others stay frozen")
       ->type_name("REGEX")
       ->capture_default_str()

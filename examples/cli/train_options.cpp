@@ -86,9 +86,24 @@ void add_training_options(Command& c, TrainerOptions& o) {
       ->capture_default_str()
       ->group("Training");
   c.add_option("--schedule", o.schedule,
-               "How it goes on after the warm-up: constant, linear or cosine (down to 0), inverse-sqrt")
+               "How it goes on after the warm-up: constant, linear or cosine (down to --final-rate), inverse-sqrt")
       ->check(Among({"constant", "linear", "cosine", "inverse-sqrt"}))
       ->type_name("NAME")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option("--final-rate", o.final_rate, "Where linear and cosine end: a share of the highest rate")
+      ->check(Between(0.0, 1.0))
+      ->type_name("X")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option("--beta1", o.beta1, "adamw: what it keeps of the mean gradient in a step")
+      ->check(Between(0.0, 0.999999))
+      ->type_name("X")
+      ->capture_default_str()
+      ->group("Training");
+  c.add_option("--beta2", o.beta2, "adamw: and of the mean square")
+      ->check(Between(0.0, 0.999999))
+      ->type_name("X")
       ->capture_default_str()
       ->group("Training");
   c.add_option("--warmup", o.warmup, "Steps in which the rate rises to it; below 1: a share of all steps")

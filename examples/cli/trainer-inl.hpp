@@ -11,6 +11,8 @@ namespace anser::cli {
 
 /// The optimizer by its name, with the settings that T5 is trained with.
 ChosenOptimizer choose_optimizer(const TrainerOptions& o);
+/// What --initial says. Throws Error where that is not names=number.
+std::vector<InitialDeviation> initial_deviations(const TrainerOptions& o);
 /// The files of a vocabulary and of generation's settings beside `model`, as far as they are there, and their names.
 std::vector<CopiedFile> companions(const std::string& model);
 /// spiece.model or tokenizer.json, whatever the file is called.
@@ -38,7 +40,7 @@ class TrainerOn final : public Trainer {
     if (files_)
       model_.load(*files_);
     else
-      initialise(model_, Random::of(o.training.seed, Draws::weights));
+      initialise(model_, Random::of(o.training.seed, Draws::weights), initial_deviations(o));
     learn();
     training_.emplace(
         fit(), feed(o.data, o.mixing), validation(),
@@ -258,7 +260,7 @@ class TrainerOn final : public Trainer {
   int micro_batch() const { return std::min(options_.micro_batch, options_.batch); }
   Fit<B, ChosenOptimizer> fit() const {
     const TrainerOptions& o = options_;
-    Schedule s{Schedule::named(o.schedule), o.rate, 0, o.training.steps};
+    Schedule s{Schedule::named(o.schedule), o.rate, 0, o.training.steps, o.final_rate};
     s.warmup = (long long)(o.warmup < 1 ? std::llround(o.warmup * double(o.training.steps)) : std::llround(o.warmup));
     Fit<B, ChosenOptimizer> f(choose_optimizer(o), parameters_, s);
     check(o.batch % micro_batch() == 0, "--micro-batch ", micro_batch(), " does not divide --batch ", o.batch);

@@ -26,10 +26,11 @@ struct TrainerOptions {
   int bottleneck = 24;  // adapter
   std::string activation = "silu";
   bool no_norm = false;
-  std::string targets;       // empty: the module's own
-  std::string learn = ".*";  // full: the weights that learn
-  int experts = 8;           // joint: how many
-  std::string learn_along;   // joint: weights of the model that learn with them
+  std::string targets;               // empty: the module's own
+  std::string learn = ".*";          // full: the weights that learn
+  std::vector<std::string> initial;  // full, random weights: "NAMES=DEVIATION"
+  int experts = 8;                   // joint: how many
+  std::string learn_along;           // joint: weights of the model that learn with them
 
   std::vector<std::string> data;
   bool plain_text = false;  // full: of which spans are left out, and learned
@@ -43,6 +44,8 @@ struct TrainerOptions {
 
   std::string optimizer = "adamw", schedule = "constant";
   double rate = 5e-3, warmup = 0.06, decay = 0, clip = 1, dropout = -1;  // warmup below 1: a share of the steps
+  double final_rate = 0;                                                 // linear, cosine: a share of the rate
+  double beta1 = 0.9, beta2 = 0.999;                                     // adamw
   std::string loss_name = "lm";                                          // or mc
   LossOptions loss;
   TrainingOptions training;

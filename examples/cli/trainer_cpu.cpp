@@ -1,5 +1,7 @@
 #include <anser/cpu.hpp>
 
+#include <charconv>
+
 #include "trainer-inl.hpp"
 
 namespace anser::cli {
@@ -44,10 +46,25 @@ TrainedRouter trained_router(const TrainerOptions& o, const std::vector<std::str
 }
 
 ChosenOptimizer choose_optimizer(const TrainerOptions& o) {
-  if (o.optimizer == "adamw") return {AdamW{.weight_decay = o.decay}};
+  if (o.optimizer == "adamw") return {AdamW{.beta1 = o.beta1, .beta2 = o.beta2, .weight_decay = o.decay}};
   if (o.optimizer == "sgd") return {Sgd{.momentum = 0.9, .weight_decay = o.decay}};
   check(o.optimizer == "adafactor", "--optimizer: ", o.optimizer, " is none of adamw, adafactor, sgd");
   return {Adafactor{.weight_decay = o.decay, .relative_step = false}};
+}
+
+std::vector<InitialDeviation> initial_deviations(const TrainerOptions& o) {
+  std::vector<InitialDeviation> all;
+  for (const std::string& word : o.initial) {
+    const auto equals = word.rfind('=');
+    const char* end = word.data() + word.size();
+    double deviation = 0;
+    const auto number = equals == word.npos ? std::from_chars_result{nullptr, std::errc::invalid_argument}
+                                            : std::from_chars(word.data() + equals + 1, end, deviation);
+    check(number.ec == std::errc() && number.ptr == end && deviation > 0 && deviation < 1e6, "--initial ", word,
+          ": it must be names and a number above 0, such as shared.weight=0.3");
+    all.push_back({Pattern(word.substr(0, equals)), deviation});
+  }
+  return all;
 }
 
 std::vector<CopiedFile> companions(const std::string& model) {

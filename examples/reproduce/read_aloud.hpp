@@ -228,12 +228,14 @@ struct ReadAloudSizes {
   int held_in = 60;    // of each kind, none of them a line of training
   int held_out = 120;  // of each task, no two alike
   int pretraining = 4000 * 64;
+  int copying = 200;  // what a base is examined with: lines that it is to copy
 };
 
 /// Writes what an experiment reads into a directory, the same for the same seed:
 ///   base.jsonl                      what the base learns, a step's examples once each
 ///   train/<KIND>.jsonl              what the experts learn
-///   tasks/held_in/<KIND>.jsonl, tasks/held_out/<task>.jsonl
+///   data/held_in/<KIND>.jsonl, data/held_out/<task>.jsonl
+///   copying/copying.jsonl           more of what the base copies
 ///   tokenizer.json                  the vocabulary
 inline void write_read_aloud(const std::string& directory, const Json& lists, std::uint64_t seed,
                              const ReadAloudSizes& sizes = {}) {
@@ -259,7 +261,7 @@ inline void write_read_aloud(const std::string& directory, const Json& lists, st
         ++i;
       }
     write_file(directory + "/train/" + kind + ".jsonl", train);
-    write_file(directory + "/tasks/held_in/" + kind + ".jsonl", test);
+    write_file(directory + "/data/held_in/" + kind + ".jsonl", test);
   }
   for (const auto& task : family.tasks()) {
     Dice dice(random.fork(stream++));
@@ -270,11 +272,18 @@ inline void write_read_aloud(const std::string& directory, const Json& lists, st
         test += text_of(line, task);
         ++i;
       }
-    write_file(directory + "/tasks/held_out/" + task + ".jsonl", test);
+    write_file(directory + "/data/held_out/" + task + ".jsonl", test);
   }
-  Dice dice(random.fork(stream));
-  std::string base;
+  Dice dice(random.fork(stream++));
+  std::string base, copying;
   for (int i = 0; i < sizes.pretraining; ++i) base += text_of(family.pretraining(dice), "");
+  Dice others(random.fork(stream));
+  for (int i = 0; i < sizes.copying;)
+    if (const Line line = family.pretraining(others); line.written == line.spoken) {
+      copying += text_of(line, "");
+      ++i;
+    }
+  write_file(directory + "/copying/copying.jsonl", copying);
   write_file(directory + "/base.jsonl", base);
   write_file(directory + "/tokenizer.json", word_vocabulary(family.words(), ReadAloud::sentinels));
 }

@@ -18,8 +18,9 @@ BOOST_AUTO_TEST_CASE(a_stderr_that_takes_nothing_changes_no_status) {
 
 BOOST_AUTO_TEST_CASE(help_teaches) {
   const auto all = run_well("--help");
-  for (const std::string command : {"generate", "score", "forward", "trace", "pool", "inspect", "train expert",
-                                    "train gate", "train joint", "train full", "eval", "demo"}) {
+  for (const std::string command :
+       {"generate", "score", "forward", "trace", "pool", "inspect", "train expert", "train gate", "train joint",
+        "train full", "eval", "reproduce phatgoose", "reproduce data", "reproduce measure", "demo"}) {
     BOOST_TEST(all.find(command.substr(0, command.find(' '))) != std::string::npos);
     const auto help = run_well(command + " --help");
     BOOST_TEST(help.find("Examples:") != std::string::npos, command);

@@ -102,7 +102,7 @@ std::string speak(const std::string& written) {
 BOOST_AUTO_TEST_CASE(lines_of_experts_have_one_kind) {
   int of_one_card = 0, with_one = 0;
   for (const auto& kind : lists().at("kinds").keys()) {
-    const auto train = examples("train/" + kind + ".jsonl"), test = examples("tasks/held_in/" + kind + ".jsonl");
+    const auto train = examples("train/" + kind + ".jsonl"), test = examples("data/held_in/" + kind + ".jsonl");
     BOOST_TEST(train.size() == std::size_t(small.train));
     BOOST_TEST(test.size() == std::size_t(small.held_in));
     std::set<std::string> learned, asked;
@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(lines_of_experts_have_one_kind) {
 }
 
 BOOST_AUTO_TEST_CASE(held_out_lines_come_from_their_templates_alone) {
-  const auto tasks = read_tasks(data().path("tasks"));
+  const auto tasks = read_tasks(data().path("data"));
   BOOST_TEST(tasks.size() == 21u);
   int held_out = 0;
   for (const auto& task : tasks) {
@@ -211,6 +211,19 @@ BOOST_AUTO_TEST_CASE(the_base_never_sees_a_pair_of_written_and_spoken) {
   BOOST_TEST(double(masked) / words_of_lines < 0.4);
 }
 
+BOOST_AUTO_TEST_CASE(a_base_is_examined_with_copying) {
+  const auto lines = examples("copying/copying.jsonl");
+  BOOST_TEST(lines.size() == 200u);
+  std::set<std::string> seen;
+  for (const auto& e : examples("base.jsonl")) seen.insert(e.input);
+  std::size_t fresh = 0;
+  for (const auto& e : lines) {
+    BOOST_TEST(e.input == e.target);
+    fresh += !seen.contains(e.input);
+  }
+  BOOST_TEST(fresh > 190u);
+}
+
 BOOST_AUTO_TEST_CASE(every_word_has_an_id) {
   const ReadAloud family(lists());
   BOOST_TEST(family.words().size() == 279u);
@@ -221,7 +234,7 @@ BOOST_AUTO_TEST_CASE(every_word_has_an_id) {
   for (std::size_t i = 0; i < family.words().size(); ++i)
     BOOST_TEST((tokenizer.encode(family.words()[i]) == std::vector<std::int32_t>{std::int32_t(i) + 3, 1}),
                family.words()[i]);
-  for (const std::string part : {"train/STATE.jsonl", "tasks/held_out/review.jsonl", "base.jsonl"})
+  for (const std::string part : {"train/STATE.jsonl", "data/held_out/review.jsonl", "base.jsonl"})
     for (const auto& e : examples(part))
       for (const auto& text : {e.input, e.target}) {
         const auto ids = tokenizer.encode(text);
@@ -238,7 +251,7 @@ BOOST_AUTO_TEST_CASE(a_seed_gives_the_same_files) {
   write_read_aloud(again.path(), lists(), 5, small);
   write_read_aloud(other.path(), lists(), 6, small);
   for (const std::string file :
-       {"train/FR.jsonl", "tasks/held_in/DAY.jsonl", "tasks/held_out/race.jsonl", "base.jsonl"}) {
+       {"train/FR.jsonl", "data/held_in/DAY.jsonl", "data/held_out/race.jsonl", "base.jsonl"}) {
     BOOST_TEST((io_test::read(again.path(file)) == io_test::read(data().path(file))), file);
     BOOST_TEST((io_test::read(other.path(file)) != io_test::read(data().path(file))), file);
   }

@@ -76,6 +76,26 @@ BOOST_AUTO_TEST_CASE(weights_spread_as_those_of_transformers) {
   check_spread<Cpu<bf16>>(true, false);
 }
 
+BOOST_AUTO_TEST_CASE(deviations_of_ones_own) {
+  using B = Cpu<float>;
+  T5Model<B> a(device<B>(), sizes(true, false)), b(device<B>(), sizes(true, false));
+  initialise(a, Random{6});
+  initialise(b, Random{6}, {{Pattern("shared.weight"), 0.25}, {Pattern(".*(weight)"), 3}, {Pattern(".*"), 7}});
+  const auto usual = weights(a), own = weights(b);
+  for (const auto& [name, numbers] : usual) {
+    const double usually = initial_deviation(a.config(), name), now = name == "shared.weight" ? 0.25 : 3;
+    if (usually > 0)
+      check_near(
+          own.at(name),
+          [&] {
+            auto scaled = numbers;
+            for (double& x : scaled) x *= now / usually;
+            return scaled;
+          }(),
+          1e-5, name);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_model_is_a_function_of_its_random) {
   using B = Cpu<float>;
   T5Model<B> a(device<B>(), sizes(false, true)), b(device<B>(), sizes(false, true));

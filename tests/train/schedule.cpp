@@ -26,6 +26,11 @@ BOOST_AUTO_TEST_CASE(rates_equal_transformers) {
   check_near(rates({Kind::inverse_sqrt, 2, 0, 100}, {0, 30000}), {2, 1}, 1e-12, "inverse-sqrt without a warm-up");
 }
 
+BOOST_AUTO_TEST_CASE(rates_end_at_a_share) {
+  check_near(rates({Kind::linear, 2, 10, 100, 0.1}, {5, 10, 55, 100, 200}), {1, 2, 1.1, 0.2, 0.2}, 1e-12, "linear");
+  check_near(rates({Kind::cosine, 2, 10, 100, 0.1}, {5, 10, 40, 55, 100}), {1, 2, 1.55, 1.1, 0.2}, 1e-12, "cosine");
+}
+
 BOOST_AUTO_TEST_CASE(names_and_others) {
   for (const auto name : Schedule::names) BOOST_CHECK(Schedule::names[std::size_t(Schedule::named(name))] == name);
   BOOST_CHECK_EXCEPTION(Schedule::named("polynomial"), Error, says("polynomial is none of constant"));

@@ -26,10 +26,23 @@ struct GatedBackward {
   int n;
   template <class Team>
   ANSER_HD void operator()(Team team, int r) const {
-    ANSER_SIMD()
-    for (int j = team.rank(); j < n; j += team.size()) {
-      if (dgate) dgate[r][j] += dy[r][j] * x[r][j] * f.slope(gate[r][j]);
-      if (dx) dx[r][j] += dy[r][j] * f(gate[r][j]);
+    // Pointers and conditions outside the loops: compilers do not vectorise what they have to read through this again.
+    const R *const g = gate[r], *const u = x[r], *const d = dy[r];
+    R *const to_gate = dgate ? dgate[r] : nullptr, *const to_x = dx ? dx[r] : nullptr;
+    const F own = f;
+    const int end = n;
+    if (to_gate && to_x) {  // one tanh for both
+      ANSER_SIMD()
+      for (int j = team.rank(); j < end; j += team.size()) {
+        to_gate[j] += d[j] * u[j] * own.slope(g[j]);
+        to_x[j] += d[j] * own(g[j]);
+      }
+    } else if (to_gate) {
+      ANSER_SIMD()
+      for (int j = team.rank(); j < end; j += team.size()) to_gate[j] += d[j] * u[j] * own.slope(g[j]);
+    } else if (to_x) {
+      ANSER_SIMD()
+      for (int j = team.rank(); j < end; j += team.size()) to_x[j] += d[j] * own(g[j]);
     }
   }
 };

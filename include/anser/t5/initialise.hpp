@@ -1,9 +1,11 @@
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "../core/pattern.hpp"
 #include "../core/random.hpp"
 #include "model.hpp"
 
@@ -38,27 +40,39 @@ inline double initial_deviation(const T5Config& c, std::string_view name) {
   return 1 / std::sqrt(double(c.d_model));
 }
 
-/// Random weights for a training from scratch. The draw of a tensor depends on `random` and its place among the model's
-/// names alone. Replaces what was loaded.
+/// The weights of these names begin with a deviation of one's own.
+struct InitialDeviation {
+  Pattern names;
+  double deviation;  // above 0
+};
+
+/// Random weights for a training from scratch; of `own` the first whose names match goes before initial_deviation. The
+/// draw of a tensor depends on `random` and its place among the model's names alone. Replaces what was loaded.
 template <Backend B>
-void initialise(T5Model<B>& model, Random random) {
+void initialise(T5Model<B>& model, Random random, const std::vector<InitialDeviation>& own) {
   using R = typename B::real;
   model.unpack();
   std::uint64_t place = 0;
   walk(model, [&](const std::string& name, auto& tensor) {
     using T = typename std::remove_cvref_t<decltype(tensor)>::value_type;
-    const double deviation = initial_deviation(model.config(), name);
-    const Random own = random.fork(place++);
+    const auto chosen = std::find_if(own.begin(), own.end(), [&](const auto& o) { return o.names.match(name); });
+    const double deviation = chosen == own.end() ? initial_deviation(model.config(), name) : chosen->deviation;
+    const Random draws = random.fork(place++);
     std::vector<T> numbers(tensor.shape().size(), T(1.f));
     if (deviation > 0) {
       const Real<B> drawn(model.device(), tensor.shape());
       run(model.device(), drawn.rows(), 64 * std::size_t(drawn.cols()),
-          kernel::Normal<R>{drawn.matrix(), drawn.cols(), R(deviation), own});
+          kernel::Normal<R>{drawn.matrix(), drawn.cols(), R(deviation), draws});
       const auto host = drawn.host();
       for (std::size_t i = 0; i < host.size(); ++i) numbers[i] = T(float(host[i]));
     }
     tensor.assign(numbers);
   });
+}
+
+template <Backend B>
+void initialise(T5Model<B>& model, Random random) {
+  initialise(model, random, {});
 }
 
 }  // namespace anser

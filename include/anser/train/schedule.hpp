@@ -17,7 +17,8 @@ struct Schedule {
   Kind kind = Kind::constant;
   double rate = 1e-3;       // the highest
   long long warmup = 0;     // steps
-  long long steps = 1'000;  // of the whole training: where linear and cosine reach 0
+  long long steps = 1'000;  // of the whole training: where linear and cosine end
+  double end = 0;           // the share of the rate that they end at
 
   /// Throws Error for a name that is none of `names`.
   static Kind named(std::string_view name) {
@@ -31,10 +32,11 @@ struct Schedule {
   double at(long long step) const {
     if (step < warmup) return rate * double(step) / double(std::max(1ll, warmup));
     const double done = double(step - warmup) / double(std::max(1ll, steps - warmup));
+    const auto towards_end = [&](double share) { return rate * (end + (1 - end) * share); };
     switch (kind) {
       case Kind::constant: return rate;
-      case Kind::linear: return rate * std::max(0.0, 1 - done);
-      case Kind::cosine: return rate * 0.5 * (1 + std::cos(3.14159265358979324 * std::min(1.0, done)));
+      case Kind::linear: return towards_end(std::max(0.0, 1 - done));
+      case Kind::cosine: return towards_end(0.5 * (1 + std::cos(3.14159265358979324 * std::min(1.0, done))));
       case Kind::inverse_sqrt: {
         const double scale = warmup > 0 ? double(warmup) : 1e4;
         return rate * std::sqrt(scale / (double(step - warmup) + scale));

@@ -1,0 +1,60 @@
+#include <anser/io/output_file.hpp>
+
+#include "options.hpp"
+#include "reproduce.hpp"
+#include "word_lists.hpp"
+
+namespace anser::cli {
+namespace {
+
+struct Options {
+  reproduce::ReadAloudSizes sizes;
+  std::uint64_t seed = 0;
+  std::string output;
+};
+
+/// The miniature's T5: the form of v1.1, with a head of its own.
+std::string config_text(std::size_t vocabulary) {
+  return concat(
+      "{\n  \"architectures\": [\"T5ForConditionalGeneration\"],\n  \"model_type\": \"t5\",\n  \"vocab_size\": ",
+      vocabulary,
+      ",\n  \"d_model\": 64,\n  \"d_kv\": 16,\n  \"d_ff\": 128,\n  \"num_layers\": 2,\n  "
+      "\"num_decoder_layers\": 2,\n  \"num_heads\": 4,\n  \"relative_attention_num_buckets\": 16,\n  "
+      "\"relative_attention_max_distance\": 32,\n  \"layer_norm_epsilon\": 1e-06,\n  \"dropout_rate\": 0.0,\n  "
+      "\"feed_forward_proj\": \"gated-gelu\",\n  \"tie_word_embeddings\": false,\n  "
+      "\"is_encoder_decoder\": true,\n  \"pad_token_id\": 0,\n  \"eos_token_id\": 1,\n  "
+      "\"decoder_start_token_id\": 0\n}\n");
+}
+
+void run(const Options& o) {
+  const Json lists = parse_json(read_it_aloud, "read_it_aloud.json");
+  reproduce::write_read_aloud(o.output, lists, o.seed, o.sizes);
+  const auto words = reproduce::ReadAloud(lists).words().size();
+  write_file(o.output + "/config.json", config_text(words + 3 + reproduce::ReadAloud::sentinels));
+}
+
+}  // namespace
+
+void add_reproduce_data(Command& reproduce) {
+  auto o = std::make_shared<Options>();
+  Command& c = reproduce.add_subcommand(
+      "data",
+      "A step of the others: writes the tasks of \"Read it aloud\", what base and experts learn, the vocabulary and "
+      "the base's config.json. The same seed gives the same files.");
+  const auto add = [&](const char* name, int& lines, const char* help) {
+    c.add_option(name, lines, help)->check(Between(1, 1 << 24))->type_name("N")->capture_default_str();
+  };
+  add("--base-lines", o->sizes.pretraining, "Lines for the base");
+  add("--train-lines", o->sizes.train, "Lines of each expert");
+  add("--held-in-lines", o->sizes.held_in, "Questions of each expert's kind");
+  add("--held-out-lines", o->sizes.held_out, "Questions of each held-out task");
+  c.add_option("--seed", o->seed, "Of what is drawn")
+      ->check(Between(std::uint64_t(0), ~std::uint64_t(0)))
+      ->type_name("N")
+      ->capture_default_str();
+  c.add_option("--output", o->output, "Where they go")->required()->check(Named{})->type_name("DIR");
+  add_examples(c, {"anser reproduce data --seed 100 --output lines"});
+  c.callback([o] { run(*o); });
+}
+
+}  // namespace anser::cli

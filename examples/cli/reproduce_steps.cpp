@@ -1,0 +1,244 @@
+#include "reproduce_steps.hpp"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/file.h>
+#include <unistd.h>
+#include <anser/core/error.hpp>
+#include <anser/core/sha256.hpp>
+#include <anser/io/json.hpp>
+#include <anser/io/output_file.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <list>
+#include <thread>
+
+#include "child.hpp"
+#include "signals.hpp"
+#include "text.hpp"
+
+namespace anser::cli {
+namespace {
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+/// One folder, one run: two would write over each other.
+class Lock {
+ public:
+  explicit Lock(const std::string& directory) {
+    std::error_code problem;
+    fs::create_directories(directory, problem);
+    check(!problem, directory, ": the folder cannot be made: ", problem.message());
+    file_ = open((directory + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    check(file_ >= 0, directory, " cannot be written");
+    if (flock(file_, LOCK_EX | LOCK_NB) == 0) return;
+    close(file_);
+    fail(directory, ": another run is at work in this folder; wait for it, or name another --output");
+  }
+  ~Lock() { close(file_); }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  int file_;
+};
+
+bool varies(const std::string& path) { return fs::path(path).filename().string().starts_with("training"); }
+
+/// The hash of what a step wrote; empty where some of it is missing.
+std::string content_of(const std::string& directory, const Step& step) {
+  Sha256 hash;
+  for (const auto& path : step.writes) {
+    if (varies(path)) continue;
+    std::ifstream file(directory + '/' + path, std::ios::binary);
+    if (!file) return {};
+    Sha256 one;
+    std::vector<char> bytes(1 << 16);
+    while (file.read(bytes.data(), std::streamsize(bytes.size())), file.gcount() > 0)
+      one.update(bytes.data(), std::size_t(file.gcount()));
+    hash.update(path + '\n' + one.hex() + '\n');
+  }
+  return hash.hex();
+}
+
+enum class State { waiting, running, done };
+
+struct Progressed {
+  State state = State::waiting;
+  std::string content;  // once it is done
+  double path = 0;      // seconds from its beginning to the end of what waits for it
+  Clock::time_point begun;
+};
+
+struct Running {
+  std::size_t step;
+  std::string key;
+  Child child;
+};
+
+class Run {
+ public:
+  Run(const std::string& directory, const std::vector<Step>& steps, int jobs)
+      : directory_(directory), steps_(steps), jobs_(std::size_t(jobs)), all_(steps.size()), terminal_(isatty(2) == 1) {
+    for (std::size_t i = steps.size(); i-- > 0;) {
+      all_[i].path += steps[i].seconds;
+      for (const std::size_t before : steps[i].after) all_[before].path = std::max(all_[before].path, all_[i].path);
+    }
+  }
+
+  void all() {
+    note_signals();
+    while (done_ < steps_.size()) {
+      if (signalled()) stop_by_signal();
+      start_what_can();
+      if (done_ == steps_.size()) break;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      for (auto at = running_.begin(); at != running_.end();) at = at->child.ended() ? end(at) : std::next(at);
+      show();
+    }
+    clear();
+  }
+
+ private:
+  std::string record(std::size_t i) const { return directory_ + "/steps/" + steps_[i].name + ".json"; }
+  std::string log(std::size_t i) const { return directory_ + "/steps/" + steps_[i].name + ".log"; }
+
+  /// Starts, or passes over, the steps that wait for nobody; those that most depends on go first.
+  void start_what_can() {
+    while (running_.size() < jobs_ && !signalled()) {
+      std::size_t next = steps_.size();
+      for (std::size_t i = 0; i < steps_.size(); ++i)
+        if (all_[i].state == State::waiting && is_ready(i) && (next == steps_.size() || all_[i].path > all_[next].path))
+          next = i;
+      if (next == steps_.size()) return;
+      begin(next);
+    }
+  }
+  bool is_ready(std::size_t i) const {
+    return std::all_of(steps_[i].after.begin(), steps_[i].after.end(),
+                       [&](std::size_t before) { return all_[before].state == State::done; });
+  }
+
+  std::string key_of(std::size_t i) const {
+    Sha256 hash;
+    hash.update(ANSER_VERSION "\n");
+    for (const auto& word : steps_[i].words) hash.update(quote(word) + '\n');
+    for (const std::size_t before : steps_[i].after) hash.update(all_[before].content + '\n');
+    return hash.hex();
+  }
+
+  void begin(std::size_t i) {
+    const Step& step = steps_[i];
+    const std::string key = key_of(i);
+    std::string known, content;
+    std::error_code ignored;
+    if (fs::exists(record(i), ignored)) {
+      const Json noted = read_json(record(i));
+      known = noted.text("key", "");
+      content = noted.text("content", "");
+    }
+    if (known == key && !content.empty() && content == content_of(directory_, step)) return finish(i, content);
+    if (known != key || !step.resumes || !content.empty())
+      for (const auto& path : step.writes) fs::remove_all(directory_ + '/' + path, ignored);
+    write_file(record(i), "{\"key\": " + quote(key) + "}\n");
+    auto words = step.words;
+    if (step.resumes) words.push_back("--resume");
+    all_[i].state = State::running;
+    all_[i].begun = Clock::now();
+    running_.push_back({i, key, Child(words, directory_, log(i))});
+  }
+
+  std::list<Running>::iterator end(std::list<Running>::iterator at) {
+    const std::size_t i = at->step;
+    const std::string failure = at->child.failure(), key = at->key;
+    if (!failure.empty() && signalled()) stop_by_signal();
+    if (!failure.empty()) {
+      stop_others();
+      fail(steps_[i].name, " failed: ", failure, " (what it said: ", log(i), ')');
+    }
+    const std::string content = content_of(directory_, steps_[i]);
+    check(!content.empty(), steps_[i].name, " ended without all that it should have written; its log is ", log(i));
+    write_file(record(i), "{\"key\": " + quote(key) + ", \"content\": " + quote(content) + "}\n");
+    const double seconds = since(all_[i].begun);
+    spent_ += seconds;
+    expected_ += steps_[i].seconds;
+    const auto next = running_.erase(at);
+    finish(i, content);
+    if (!terminal_) tell(fmt::format("{} of {}: {}, {}", done_, steps_.size(), steps_[i].name, duration_text(seconds)));
+    return next;
+  }
+
+  void finish(std::size_t i, const std::string& content) {
+    all_[i].state = State::done;
+    all_[i].content = content;
+    ++done_;
+    if (!steps_[i].accept) return;
+    try {
+      steps_[i].accept();
+    } catch (...) {
+      stop_others();
+      throw;
+    }
+  }
+
+  void stop_others() {
+    clear();
+    for (auto& r : running_) r.child.stop();
+    running_.clear();  // waits for each
+  }
+  [[noreturn]] void stop_by_signal() {
+    stop_others();
+    fail("stopped by a signal, and saved; the same command goes on from here");
+  }
+
+  static double since(Clock::time_point t) { return std::chrono::duration<double>(Clock::now() - t).count(); }
+
+  /// Seconds that are left: what remains of each step, as this machine takes them.
+  double left() const {
+    const double pace = expected_ > 0 ? spent_ / expected_ : 1;
+    double work = 0, longest = 0;
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
+      if (all_[i].state == State::done) continue;
+      const double made =
+          all_[i].state == State::running ? std::min(since(all_[i].begun) / pace, 0.95 * steps_[i].seconds) : 0;
+      work += steps_[i].seconds - made;
+      longest = std::max(longest, all_[i].path - made);
+    }
+    return pace * std::max(work / double(jobs_), longest);
+  }
+
+  void show() {
+    if (!terminal_ || since(shown_) < 0.2) return;
+    shown_ = Clock::now();
+    std::string now;
+    for (const auto& r : running_)
+      now += (now.empty() ? "" : ", ") + steps_[r.step].name + ' ' + duration_text(since(all_[r.step].begun));
+    complain("\r\033[K" +
+             cut(fmt::format("{} of {} steps, about {} left: {}", done_, steps_.size(), duration_text(left()), now),
+                 terminal_columns() - 1));
+  }
+  void clear() {
+    if (terminal_) complain("\r\033[K");
+  }
+
+  const std::string& directory_;
+  const std::vector<Step>& steps_;
+  std::size_t jobs_, done_ = 0;
+  std::vector<Progressed> all_;
+  std::list<Running> running_;
+  bool terminal_;
+  double spent_ = 0, expected_ = 0;
+  Clock::time_point shown_{};
+};
+
+}  // namespace
+
+void run_steps(const std::string& directory, const std::vector<Step>& steps, int jobs) {
+  const Lock lock(directory);
+  Run(directory, steps, jobs).all();
+}
+
+}  // namespace anser::cli

@@ -1,0 +1,127 @@
+// anser reproduce: steps that are remembered, taken up again, and told of when they fail. What is learned here is
+// nothing; tests/miniature asks for that.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
+
+#include "program.hpp"
+
+using namespace program;
+
+namespace {
+
+/// A recipe of seconds, with other settings behind it.
+std::string brief_with(const std::string& seeds, int gate_steps, const std::string& least_copying) {
+  return "reproduce phatgoose --base-steps 12 --expert-steps 3 --multitask-steps 2 --train-lines 20 --held-in-lines 3 "
+         "--held-out-lines 3 --rank 2 --seeds " +
+         seeds + " --gate-steps " + std::to_string(gate_steps) + " --least-copying " + least_copying + ' ';
+}
+const std::string brief = brief_with("100", 2, "0"), longer_gates = brief_with("100", 3, "0");
+
+/// A run that was never stopped, made once.
+const fs::path& whole() {
+  static const fs::path folder = [] {
+    const auto said = run_well(brief + "--jobs 2 --output whole");
+    for (const std::string words : {"PHATGOOSE in miniature, 1 seed", "held-out EM", "retrieval-bow", "multitask"})
+      BOOST_TEST(said.find(words) != said.npos, said);
+    return scratch() / "whole";
+  }();
+  return folder;
+}
+
+/// The steps that a run did, by its lines on stderr.
+std::vector<std::string> steps_done(const std::string& err) {
+  std::vector<std::string> names;
+  std::istringstream in(err);
+  for (std::string line; std::getline(in, line);)
+    if (const auto at = line.find(": seed-100/"); at != line.npos)
+      names.push_back(line.substr(at + 11, line.find(',', at) - at - 11));
+  return names;
+}
+
+/// Starts the program, sends it a signal after so long, and tells how it ended.
+int signal_after(const std::string& arguments, int signal, std::chrono::milliseconds time) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const std::string command = "exec " ANSER_PROGRAM " " + arguments + " >/dev/null 2>signalled.txt";
+    if (chdir(scratch().c_str()) == 0) execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
+    _exit(127);
+  }
+  std::this_thread::sleep_for(time);
+  kill(child, signal);
+  int status = 0;
+  waitpid(child, &status, 0);
+  return status;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(results_have_every_method_and_task) {
+  const auto results = anser::read_json((whole() / "results.json").string());
+  BOOST_TEST((results.at("methods").keys() ==
+              std::vector<std::string>{"none", "multitask", "single", "oracle", "retrieval", "retrieval-bow", "uniform",
+                                       "average-activation", "arrow", "spectr", "phatgoose"}));
+  for (const auto& method : results.at("methods").keys()) {
+    const auto m = results.at("methods").at(method);
+    BOOST_TEST(m.at("tasks").keys().size() == 21u);
+    for (const std::string group : {"held_in", "held_out"})
+      for (const std::string metric : {"exact_match", "token_accuracy"})
+        BOOST_TEST(m.at(group).at(metric).items().size() == 1u);
+  }
+  BOOST_TEST(results.texts("mixed_tasks").size() == 7u);
+  BOOST_TEST(results.texts("best_individual").size() == 1u);
+  BOOST_TEST(results.at("oracle").texts("CARD") == std::vector<std::string>{"CARD"});
+  for (const std::string file :
+       {"data/held_in/CARD.jsonl", "data/held_out/recipe.jsonl", "base/model.safetensors",
+        "base/training/metrics.jsonl", "experts/FR/gate.safetensors", "experts/FR/activations.safetensors",
+        "experts/FR/training/metrics.jsonl", "experts/FR/training-gate/metrics.jsonl"})
+    BOOST_TEST(fs::exists(whole() / "seed-100" / file), file);
+}
+
+BOOST_AUTO_TEST_CASE(any_number_of_jobs_gives_the_same_bytes) {
+  run_well(brief + "--jobs 3 --output three");
+  BOOST_TEST(read(scratch() / "three/results.json") == read(whole() / "results.json"));
+}
+
+BOOST_AUTO_TEST_CASE(steps_that_were_done_are_passed_over) {
+  const auto results = read(whole() / "results.json");
+  fs::copy(whole(), scratch() / "again", fs::copy_options::recursive);
+  const auto again = run(brief + "--output again");
+  BOOST_TEST(again.status == 0, again.err);
+  BOOST_TEST(steps_done(again.err).empty(), again.err);
+  BOOST_TEST(read(scratch() / "again/results.json") == results);
+  // Another setting: what depends on it alone. A file that was changed: its step, and what read it.
+  const auto other = run(longer_gates + "--output again");
+  BOOST_TEST(other.status == 0, other.err);
+  BOOST_TEST(steps_done(other.err).size() == 10 + 2, other.err);
+  fs::remove(scratch() / "again/seed-100/experts/FR/adapter_model.safetensors");
+  const auto one = steps_done(run(longer_gates + "--output again").err);
+  BOOST_TEST((one == std::vector<std::string>{"experts/FR"}));  // the same bits again: nothing else is to be done
+}
+
+BOOST_AUTO_TEST_CASE(a_run_that_was_stopped_goes_on_to_the_same_results) {
+  for (const int time : {150, 400, 800, 1500}) {
+    const int status = signal_after(brief + "--jobs 2 --output stopped", time == 800 ? SIGKILL : SIGTERM,
+                                    std::chrono::milliseconds(time));
+    if (WIFSIGNALED(status) || WEXITSTATUS(status) == 0) continue;
+    const auto said = read(scratch() / "signalled.txt");
+    BOOST_TEST(said.find("anser: error: stopped by a signal, and saved; the same command goes on") != said.npos, said);
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));  // children of the one that was killed end by themselves
+  run_well(brief + "--jobs 2 --output stopped");
+  BOOST_TEST(read(scratch() / "stopped/results.json") == read(whole() / "results.json"));
+}
+
+BOOST_AUTO_TEST_CASE(steps_that_fail) {
+  run_badly(brief_with("100", 2, "0.85") + "--output poor", 1, "seed-100: the base copies 0.0 % of fresh lines");
+  fs::copy(whole(), scratch() / "failing", fs::copy_options::recursive);
+  fs::remove_all(scratch() / "failing/seed-100/scores");
+  write(scratch() / "failing/seed-100/scores", "a file where a folder should be");
+  run_badly(brief + "--output failing", 1, "failing/steps/seed-100/scores/");
+  run_badly(brief_with("1,1", 2, "0") + "--output twice", 1, "--seeds: 1 is named twice");
+  run_badly("reproduce phatgoose --scale full --output x", 2, "--scale");
+  run_badly("reproduce", 2, "a command is missing");
+}
