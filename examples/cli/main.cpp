@@ -54,7 +54,7 @@ int main(int argc, char** argv) {
   Command commands(program);
   commands.require_subcommand();
   for (const auto add :
-       {add_generate, add_score, add_forward, add_trace, add_pool, add_inspect, add_train, add_eval, add_demo})
+       {add_generate, add_score, add_forward, add_trace, add_pool, add_inspect, add_train, add_eval, add_report, add_demo})
     add(commands);
   std::vector<std::string> words;
   try {

@@ -45,6 +45,7 @@ void add_trace(Command& program);
 void add_pool(Command& program);
 void add_inspect(Command& program);
 void add_eval(Command& program);
+void add_report(Command& program);
 void add_demo(Command& program);
 void add_train(Command& program);
 // Those of pool.
