@@ -20,7 +20,7 @@ const char* paint_of(Bar::Kind kind) {
 }
 
 std::string method_bars(const std::string& title, const std::string& axis, const std::vector<Bar>& bars) {
-  constexpr double wide = 360, left = 132, right = 50, top = 34, row = 22, bar = 12;  // a telephone's width
+  constexpr double wide = 360, left = 132, right = 50, top = 34, row = 24, bar = 15;  // a telephone's width
   constexpr double scale = wide - left - right;
   const auto x = [](double share) { return left + scale * std::clamp(share, 0.0, 1.0); };
   const auto number = [](double v) { return fixed(v, 1); };
@@ -43,12 +43,12 @@ std::string method_bars(const std::string& title, const std::string& axis, const
            "\" height=\"" + number(bar) + "\" " + paint_of(b.kind) + "/>";
     if (b.interval) {
       const std::string from = number(x(b.interval->low)), to = number(x(b.interval->high));
-      out += "<path d=\"M" + from + ' ' + height(-4) + "v8M" + from + ' ' + height(0) + 'H' + to + 'M' + to + ' ' +
-             height(-4) + "v8\" stroke=\"#000\" stroke-width=\"1.5\" fill=\"none\"/>";
+      out += "<path d=\"M" + from + ' ' + height(-7) + "v7M" + from + ' ' + height(-3.5) + 'H' + to + 'M' + to + ' ' +
+             height(-7) + "v7\" stroke=\"#000\" stroke-width=\"1.5\" fill=\"none\"/>";
     }
     if (b.seeds.size() > 1)
       for (const double v : b.seeds)
-        out += "<circle cx=\"" + number(x(v)) + "\" cy=\"" + height(0) +
+        out += "<circle cx=\"" + number(x(v)) + "\" cy=\"" + height(4) +
                "\" r=\"2\" fill=\"#fff\" stroke=\"#000\" stroke-width=\"0.8\"/>";
     out += text_at(wide - 6, y + 4, fixed(100 * b.value, 1), " text-anchor=\"end\"");
   }

@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <memory>
 
+#include "command.hpp"
 #include "jsonl.hpp"
-#include "options.hpp"
 #include "reproduce_report.hpp"
 #include "text.hpp"
 
@@ -179,7 +179,7 @@ void add_report(Command& program) {
   add_examples(c,
                {"anser eval --model t5 --pool experts --routers phatgoose,uniform,none --tasks tasks --output out",
                 "anser trace --model t5 --pool experts --tasks tasks --output out/routing.json", "anser report out"});
-  c.callback([=] { tell(write_report(*directory) + " is written"); });
+  c.callback([=] { print(write_report(*directory) + '\n'); });
 }
 
 }  // namespace anser::cli

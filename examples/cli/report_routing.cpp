@@ -64,7 +64,7 @@ std::string maps_part(const Report& r) {
          "<h3>Site by site</h3>\n<p>The same, a map for each task: a row is a site, a column an expert, by number. "
          "Sites need not agree: some tell skills apart, and at others the choice looks like chance.</p>\n"
          "<ul class=\"key\">" +
-         names + "</ul>\n<div class=\"side\">" + maps + "</div>\n";
+         names + "</ul>\n<div class=\"side maps\">" + maps + "</div>\n";
 }
 
 /// Per token its first expert and that one's weight; -1: nobody.
@@ -89,6 +89,13 @@ Leads leads_of(const TracedSite& s) {
       leads.emplace_back(s.experts[t][std::size_t(most - s.weights[t].begin())], *most);
   }
   return leads;
+}
+
+/// A blank for the mark that vocabularies have in its place.
+std::string readable(std::string piece) {
+  const std::string mark = "\u2581";
+  for (std::size_t at; (at = piece.find(mark)) != piece.npos;) piece.replace(at, mark.size(), " ");
+  return piece;
 }
 
 struct Strip {
@@ -157,7 +164,7 @@ std::string inputs_part(const Report& r) {
         const auto& [expert, weight] = s.leads[t];
         out +=
             "<span style=\"" + (expert < 0 ? "background:#fff;color:#000" : paint[std::size_t(expert)]) + "\">" +
-            escape((*s.tokens)[t]) + "<small>" +
+            escape(readable((*s.tokens)[t])) + "<small>" +
             (expert < 0 ? std::string("-") : std::to_string(expert + 1) + " \u00b7 " + fixed(100 * weight, 0) + " %") +
             "</small></span>";
       }

@@ -23,7 +23,7 @@ constexpr Known known[] = {
     {"single", "Best Individual", Kind::other, "one expert for everything: the one that is best on average"},
     {"retrieval", "Retrieval", Kind::other,
      "for each line the one expert that was trained on the most similar line, by an encoder's vectors"},
-    {"retrieval-bow", "Retrieval, words", Kind::other,
+    {"retrieval-bow", "Retrieval (words)", Kind::other,
      "the same by the words that lines have in common, rare ones counting more (tf-idf)"},
     {"uniform", "Merged", Kind::other, "all experts everywhere, each with the same small weight"},
     {"average-activation", "Average Activation", Kind::other,
@@ -62,9 +62,10 @@ std::string row_head(const Report& report, const std::string& method) {
   return std::string("<tr><th scope=\"row\"") + (t.kind == Kind::proposed ? " class=\"proposed\"" : "") + '>' +
          escape(t.label) + "</th>";
 }
+/// The caption stands outside of the box that scrolls.
 std::string table(const std::string& caption, const std::string& heads, const std::string& rows) {
-  return "<div class=\"scroll\"><table><caption>" + caption + "</caption><thead>" + heads + "</thead><tbody>" + rows +
-         "</tbody></table></div>\n";
+  return "<p class=\"caption\">" + caption + "</p>\n<div class=\"scroll\"><table aria-label=\"" + caption +
+         "\"><thead>" + heads + "</thead><tbody>" + rows + "</tbody></table></div>\n";
 }
 std::string group_name(const std::string& group) { return group == "held_in" ? "held-in" : "held-out"; }
 
@@ -210,14 +211,14 @@ std::string task_table(const Report& report) {
   std::string out;
   for (const char* group : {"held_out", "held_in", ""}) {
     const auto metrics = metrics_of(report, *group ? group : "held_out");
-    std::string heads = "<tr>" + head("task"), rows;
+    std::string heads = "<tr>" + head("task") + head("metric"), rows;
     for (const auto& m : report.methods) heads += head(escape(describe(report, m.name).label));
     for (const auto& t : report.tasks) {
       if (t.group != group) continue;
       std::string metric;  // the most telling one that this task has
       for (const auto& candidate : metrics)
         if (metric.empty() && find(report.methods[0].tasks, t.name, candidate)) metric = candidate;
-      rows += "<tr><th scope=\"row\">" + escape(t.name) + "<small> " + escape(metric_text(metric)) + "</small></th>";
+      rows += "<tr><th scope=\"row\">" + escape(t.name) + "</th>" + cell(escape(metric_text(metric)));
       for (const auto& m : report.methods) {
         const ReportedScores* s = find(m.tasks, t.name, metric);
         rows += cell(s ? percent(mean_of(*s)) : "");
@@ -232,15 +233,15 @@ std::string task_table(const Report& report) {
   return out;
 }
 
-std::string method_table(const Report& report) {
-  std::string rows;
+std::string method_list(const Report& report) {
+  std::string items;
   for (const auto& m : report.methods) {
     const MethodText t = describe(report, m.name);
-    rows += row_head(report, m.name) + "<td class=\"words\"><code>" + escape(m.name) +
-            "</code></td><td class=\"words\">" + escape(t.does) + "</td></tr>\n";
+    items += "<li><b>" + escape(t.label) + "</b> (<code>" + escape(m.name) + "</code>)" + (t.does.empty() ? "" : ": ") +
+             escape(t.does) + ".</li>\n";
   }
-  return table("What is compared", "<tr>" + head("method") + head("in results.json") + head("what it does") + "</tr>",
-               rows);
+  return "<p>What is compared, by its name in papers and in results.json:</p>\n<ul class=\"methods\">" + items +
+         "</ul>\n";
 }
 
 }  // namespace anser::cli

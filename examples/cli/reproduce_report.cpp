@@ -17,14 +17,15 @@ h3 { font-size: 1rem; margin: 1.3rem 0 .3rem; overflow-wrap: anywhere; }
 p { max-width: 46rem; margin: .5rem 0; } code { overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; } .scroll svg { display: block; }
 .side { display: flex; flex-wrap: wrap; gap: .8rem 1.2rem; align-items: flex-start; } .side .scroll { max-width: 100%; }
-table { border-collapse: collapse; font-size: .85rem; margin: .8rem 0; }
-caption { text-align: left; font-weight: bold; padding: .2rem 0; }
+table { border-collapse: collapse; font-size: .85rem; margin: .2rem 0 .8rem; }
+.caption { font-size: .9rem; font-weight: bold; margin: 1rem 0 0; }
 th, td { border-bottom: 1px solid #ccc; padding: .15rem .6rem; text-align: right; white-space: nowrap; font-weight: normal; }
-thead th { border-bottom: 1px solid #555; vertical-align: bottom; }
+thead th { border-bottom: 1px solid #555; vertical-align: bottom; } th[colspan] { text-align: center; }
 th[scope=row] { text-align: left; position: sticky; left: 0; background: #fff; } thead th:first-child { text-align: left; }
 th.proposed, tr:has(th.proposed) td { font-weight: bold; }
 td { font-variant-numeric: tabular-nums; } td.words { text-align: left; white-space: normal; min-width: 11rem; }
-th small { color: #555; }
+ul.methods { padding-left: 1.2rem; max-width: 46rem; font-size: .9rem; }
+@media screen and (max-width: 40rem) { .maps { flex-wrap: nowrap; overflow-x: auto; } .maps .scroll { flex: none; } }
 ul.key { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .2rem 1rem; margin: .5rem 0; font-size: .9rem; }
 .swatch { display: inline-block; min-width: 1.7em; text-align: center; border: 1px solid #555; margin-right: .35em; }
 .tokens { display: flex; flex-wrap: wrap; gap: 3px; margin: .15rem 0 .6rem; }
@@ -37,7 +38,7 @@ details { margin: .4rem 0; } summary { cursor: pointer; }
   body { margin: 0; max-width: none; font-size: 11pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   .scroll { overflow: visible; break-inside: avoid; } .scroll svg { max-width: 100%; height: auto; }
   table { font-size: 7.5pt; } th, td { padding: .1rem .3rem; } th[scope=row] { position: static; } thead th { white-space: normal; }
-  h2, h3, caption, .row { break-after: avoid; } pre { white-space: pre-wrap; }
+  h2, h3, .caption, .row { break-after: avoid; } pre { white-space: pre-wrap; }
   details::details-content { content-visibility: visible; display: block; }
 }
 </style>
@@ -109,7 +110,7 @@ std::string bars_part(const Report& r) {
     }
     if (!charts.empty()) key += "<div class=\"side\">" + charts + "</div>\n";
   }
-  return section("How good each method is", text + key + verdicts);
+  return section("How good each method is", method_list(r) + text + key + verdicts);
 }
 
 std::string curves_part(const Report& r) {
@@ -155,10 +156,11 @@ std::string report_page(const Report& r) {
                  paragraph(r.seeds.size() > 1
                                ? "Two intervals answer two questions, and are kept apart. The one over seeds: what if "
                                  "everything were trained again? The one over examples, seed by seed: what if other "
-                                 "questions of these tasks had been asked? Tasks count alike, whatever their size."
+                                 "questions of these tasks had been asked? Tasks count alike, whatever their size. "
+                                 "An interval over seeds may pass 0 or 100 %: Student's t knows no ends."
                                : "The interval over examples: what if other questions of these tasks had been asked? "
                                  "Tasks count alike, whatever their size.") +
-                     group_tables(r, "held_out") + group_tables(r, "held_in") + task_table(r) + method_table(r)) +
+                     group_tables(r, "held_out") + group_tables(r, "held_in") + task_table(r)) +
          routing_part(r) + curves_part(r) + settings_part(r) + "</body></html>\n";
 }
 

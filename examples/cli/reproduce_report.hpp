@@ -68,7 +68,7 @@ std::string bars_of(const Report& report, const std::string& group, const std::s
 std::string verdict_on(const Report& report, const std::string& group, const std::string& metric);
 std::string group_tables(const Report& report, const std::string& group);
 std::string task_table(const Report& report);
-std::string method_table(const Report& report);
+std::string method_list(const Report& report);
 std::string routing_part(const Report& report);
 
 }  // namespace anser::cli
