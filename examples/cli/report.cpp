@@ -18,13 +18,16 @@ namespace fs = std::filesystem;
 
 double share_of(const Json& json) {
   const double v = json.real();
-  check(v >= 0 && v <= 1, json.place(), " must be from 0 to 1, not ", v);
+  if (!(v >= 0 && v <= 1)) fail(json.place() + " must be from 0 to 1, not " + json.written(40));
   return v;
 }
 Interval interval_of(const Json& json) {
   const auto ends = json.items();
-  check(ends.size() == 2, json.place(), " must be [low, high]");
+  if (ends.size() != 2) fail(json.place() + " must be [low, high]");
   return {ends[0].real(), ends[1].real()};
+}
+void check_count(const Json& list, std::size_t n, const char* what, std::size_t seeds) {
+  if (n != seeds) fail(list.place() + " has " + std::to_string(n) + what + " for " + std::to_string(seeds) + " seeds");
 }
 /// A part of a method's entry under the same keys, where it has it.
 std::optional<Json> find_part(const std::optional<Json>& of, const std::vector<std::string>& keys) {
@@ -42,11 +45,10 @@ ReportedMetrics metrics_at(const Json& method, std::vector<std::string> keys, st
     keys.back() = metric;
     ReportedScores& s = metrics[metric];
     for (const Json& v : part.at(metric).items()) s.values.push_back(share_of(v));
-    check(s.values.size() == seeds, part.at(metric).place(), " has ", s.values.size(), " values for ", seeds, " seeds");
+    check_count(part.at(metric), s.values.size(), " values", seeds);
     if (const auto intervals = find_part(method.find("intervals"), keys)) {
       for (const Json& i : intervals->items()) s.examples.push_back(interval_of(i));
-      check(s.examples.size() == seeds, intervals->place(), " has ", s.examples.size(), " intervals for ", seeds,
-            " seeds");
+      check_count(*intervals, s.examples.size(), " intervals", seeds);
     }
     if (const auto interval = find_part(method.find("seed_intervals"), keys))
       s.seeds = interval_of(*interval);
@@ -78,8 +80,8 @@ void read_results(Report& report, const std::string& path) {
   const Json results = read_json(path), methods = results.at("methods");
   report.experiment = results.text("experiment", "");
   for (const Json& seed : results.at("seeds").items()) report.seeds.push_back(seed.written());
-  check(!report.seeds.empty(), path, ": seeds is empty");
-  check(!methods.keys().empty(), path, ": methods is empty");
+  if (report.seeds.empty()) fail(path + ": seeds is empty");
+  if (methods.keys().empty()) fail(path + ": methods is empty");
   for (const auto& name : methods.keys()) {
     const Json method = methods.at(name), tasks = method.at("tasks");
     ReportedMethod& m = report.methods.emplace_back();
@@ -131,9 +133,9 @@ void read_curves(Report& report, const fs::path& directory) {
 void check_routing(const Report& report, const std::string& path) {
   const auto& experts = report.routing->experts;
   for (const ReportedTask& t : report.tasks)
-    check(t.oracle.empty() || std::find(experts.begin(), experts.end(), t.oracle) != experts.end(), path,
-          ": no expert is named ", t.oracle, ", which results.json has as the best one of ", t.name,
-          "; do the two files belong together?");
+    if (!t.oracle.empty() && std::find(experts.begin(), experts.end(), t.oracle) == experts.end())
+      fail(path + ": no expert is named " + t.oracle + ", which results.json has as the best one of " + t.name +
+           "; do the two files belong together?");
 }
 
 std::string text_of(const fs::path& path) {
@@ -147,10 +149,10 @@ std::string text_of(const fs::path& path) {
 
 Report read_report(const std::string& directory) {
   const fs::path folder = directory;
-  check(fs::exists(folder), directory, " does not exist");
-  check(fs::is_directory(folder), directory, " is no directory; a report is made of what lies in one");
-  check(fs::exists(folder / "results.json"), directory,
-        " holds no results.json; anser reproduce and anser eval --output write one");
+  if (!fs::exists(folder)) fail(directory + " does not exist");
+  if (!fs::is_directory(folder)) fail(directory + " is no directory; a report is made of what lies in one");
+  if (!fs::exists(folder / "results.json"))
+    fail(directory + " holds no results.json; anser reproduce and anser eval --output write one");
   Report report;
   read_results(report, (folder / "results.json").string());
   if (const fs::path routing = folder / "routing.json"; fs::exists(routing)) {

@@ -40,7 +40,9 @@ std::vector<std::vector<T>> rows_of(const Json& json, std::size_t tokens, F&& va
     rows.emplace_back();
     for (const Json& v : row.items()) rows.back().push_back(value(v));
   }
-  check(rows.size() == tokens, json.place(), " is of ", rows.size(), " tokens, and the input has ", tokens);
+  if (rows.size() != tokens)
+    fail(json.place() + " is of " + std::to_string(rows.size()) + " tokens, and the input has " +
+         std::to_string(tokens));
   return rows;
 }
 
@@ -57,8 +59,8 @@ TracedInput input_of(const Json& json, std::size_t experts) {
                              [&](const Json& v) { return int(v.integer(0, std::int64_t(experts) - 1)); });
     s.weights = rows_of<float>(site.at("weights"), tokens, [](const Json& v) { return float(v.real()); });
     for (std::size_t t = 0; t < tokens; ++t)
-      check(s.experts[t].size() == s.weights[t].size(), site.place(), ": token ", t,
-            " has not a weight for each of its experts");
+      if (s.experts[t].size() != s.weights[t].size())
+        fail(site.place() + ": token " + std::to_string(t) + " has not a weight for each of its experts");
     i.sites.push_back(std::move(s));
   }
   return i;
@@ -83,7 +85,7 @@ std::string routing_text(const Routing& r) {
 Routing read_routing(const std::string& path) {
   const Json file = read_json(path);
   Routing r{file.text("router"), file.at("experts").texts(), {}, {}};
-  check(!r.experts.empty(), path, " names no experts");
+  if (r.experts.empty()) fail(path + " names no experts");
   const Json tasks = file.at("tasks");
   for (const auto& name : tasks.keys()) {
     const Json task = tasks.at(name), sites = task.at("sites");
@@ -91,8 +93,9 @@ Routing read_routing(const std::string& path) {
     for (const auto& site : sites.keys()) {
       std::vector<double> weights;
       for (const Json& v : sites.at(site).items()) weights.push_back(v.real());
-      check(weights.size() == r.experts.size(), sites.at(site).place(), " has ", weights.size(),
-            " weights, not one for ", "each of the ", r.experts.size(), " experts");
+      if (weights.size() != r.experts.size())
+        fail(sites.at(site).place() + " has " + std::to_string(weights.size()) + " weights, not one for each of the " +
+             std::to_string(r.experts.size()) + " experts");
       r.tasks.back().sites.emplace_back(site, std::move(weights));
     }
   }
