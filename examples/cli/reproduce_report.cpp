@@ -37,6 +37,7 @@ details { margin: .4rem 0; } summary { cursor: pointer; }
 @media print {
   body { margin: 0; max-width: none; font-size: 11pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   .scroll { overflow: visible; break-inside: avoid; } .scroll svg { max-width: 100%; height: auto; }
+  .side { display: block; } .side .scroll { display: inline-block; vertical-align: top; width: 47%; } .maps .scroll { width: 30%; }
   table { font-size: 7.5pt; } th, td { padding: .1rem .3rem; } th[scope=row] { position: static; } thead th { white-space: normal; }
   h2, h3, .caption, .row { break-after: avoid; } pre { white-space: pre-wrap; }
   details::details-content { content-visibility: visible; display: block; }

@@ -41,8 +41,7 @@ std::string results(int seeds) {
   for (int i = 0; i < seeds; ++i) names += (i ? ", " : "") + std::to_string(7 + i);
   return "{\"experiment\": \"phatgoose\", \"settings\": {\"rank\": 8, \"deep\": {\"er\": " + anser::quote(hostile) +
          "}}, \"tasks\": {\"one\": {\"group\": \"held_in\", \"examples\": 4}, " + anser::quote(hostile) +
-         ": {\"group\": \"held_out\", \"examples\": 4}}, \"seeds\": [" + names + "], \"methods\": {" +
-         methods + "}}";
+         ": {\"group\": \"held_out\", \"examples\": 4}}, \"seeds\": [" + names + "], \"methods\": {" + methods + "}}";
 }
 
 /// The page of a folder with these results.
@@ -160,16 +159,17 @@ BOOST_AUTO_TEST_CASE(fewer_seeds_have_no_interval_over_seeds) {
 BOOST_AUTO_TEST_CASE(routing_of_tasks_is_traced_and_drawn) {
   write(scratch() / "routed/tasks/held_in/one.jsonl", "{\"input\": \"red fish\", \"target\": \"cold water\"}\n");
   write(scratch() / "routed/tasks/held_out/mixed.jsonl",
-        "{\"input\": \"seven red fish\", \"target\": \"nine\"}\n"
-        "{\"input\": \"rain\", \"choices\": [\"a\", \"wind </td>\"], \"label\": 1}\n");
+        "{\"input\": \"seven red fish\", \"target\": \"nine\"}\n{\"input\": \"rain\", \"target\": \"nine </td>\"}\n");
+  write(scratch() / "routed/tasks/held_out/picked.jsonl",
+        "{\"input\": \"seven\", \"choices\": [\"a\", \"wind\"], \"label\": 1}\n");
   run_well("trace " + demo_pool() + "--tasks routed/tasks --shown 2 --output routed/routing.json");
   const auto routing = anser::parse_json(read(scratch() / "routed/routing.json"), "routing");
   const auto experts = routing.at("experts").texts();
   BOOST_TEST_REQUIRE(experts.size() == 8u);
-  BOOST_TEST(routing.at("inputs").items().size() == 3u);
+  BOOST_TEST(routing.at("inputs").items().size() == 4u);
+  BOOST_TEST(routing.at("inputs").items()[3].text("target") == "wind");
   // As trace says it of the same lines, token by token.
-  write(scratch() / "routed/lines.jsonl",
-        "{\"input\": \"seven red fish\", \"target\": \"nine\"}\n{\"input\": \"rain\", \"target\": \"wind </td>\"}\n");
+  write(scratch() / "routed/lines.jsonl", read(scratch() / "routed/tasks/held_out/mixed.jsonl"));
   std::map<std::string, std::map<std::string, double>> sums;
   std::map<std::string, double> tokens;
   for (const auto& line : lines(run_well("trace " + demo_pool() + "--input routed/lines.jsonl"))) {
@@ -193,7 +193,7 @@ BOOST_AUTO_TEST_CASE(routing_of_tasks_is_traced_and_drawn) {
   const auto page = page_of("routed", with_oracle(experts[2]));
   BOOST_TEST(count_elements(page) > 100);
   for (const std::string words :
-       {">mixed (best: 3)<", "seven red fish", "wind &lt;/td&gt;", ">encoder, block 0<",
+       {">mixed (best: 3)<", "seven red fish", "nine &lt;/td&gt;", ">encoder, block 0<",
         "site: encoder, block 0, feed-forward", "<h3>Token by token</h3>", "the oracle's choice"})
     BOOST_TEST(page.find(words) != page.npos, words);
   for (const auto& name : experts) BOOST_TEST(page.find(name) != page.npos, name);
