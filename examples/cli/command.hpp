@@ -106,6 +106,9 @@ class Command {
   std::deque<Command> commands_;
 };
 
+/// Examples and remarks below the options in a command's --help.
+void add_examples(Command& command, const std::vector<std::string>& lines);
+
 /// Wrong usage that is found once everything is read: ends the program with status 2.
 [[noreturn]] void refuse_missing(const std::string& option);
 

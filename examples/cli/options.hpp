@@ -19,9 +19,6 @@ void add_batch_option(Command& command, int& batch_size);
 /// --threads alone, for commands that compute without a model of the user's
 void add_threads_option(Command& command, int& threads);
 
-/// Examples and remarks below the options in a command's --help.
-void add_examples(Command& command, const std::vector<std::string>& lines);
-
 /// Of the names the one that looks most like the word that was typed; empty where none is near.
 std::string nearest(const std::string& word, const std::vector<std::string>& names);
 
@@ -45,6 +42,7 @@ void add_trace(Command& program);
 void add_pool(Command& program);
 void add_inspect(Command& program);
 void add_eval(Command& program);
+void add_report(Command& program);
 void add_demo(Command& program);
 void add_train(Command& program);
 void add_reproduce(Command& program);

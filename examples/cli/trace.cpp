@@ -6,9 +6,11 @@
 
 #include <filesystem>
 
+#include "evaluation.hpp"
 #include "experts.hpp"
 #include "jsonl.hpp"
 #include "options.hpp"
+#include "routing.hpp"
 #include "text.hpp"
 
 namespace anser::cli {
@@ -16,14 +18,16 @@ namespace {
 
 struct Options {
   EngineOptions engine;
-  std::string input, output;
+  std::string input, tasks, output;
+  int limit = 0, shown = 1;
   int max_new_tokens = 128, beams = 1;
   bool leave_one_out = false;
 };
 
 std::vector<std::string> pieces(const Tokenizer& tokenizer, const std::vector<std::int32_t>& ids) {
   std::vector<std::string> out;
-  for (std::int32_t id : ids) out.push_back(id < tokenizer.size() ? tokenizer.piece(id) : fmt::format("<{}>", id));
+  for (const std::int32_t id : ids)
+    out.push_back(id < tokenizer.size() ? tokenizer.piece(id) : fmt::format("<{}>", id));
   return out;
 }
 
@@ -33,30 +37,16 @@ struct Answer {
   std::vector<std::int32_t> target;
 };
 
-/// All sites of one input. The decoder reads its start token and then the target, or else the winning hypothesis.
+/// Which experts each site gave the tokens of one input to, the decoder reading its start token and then the target.
 /// `expert`: where the router leaves the decision to whoever knows, as Engine takes it.
-TracedInput trace_input(Engine& engine, const Tokenizer& tokenizer, const Json& record, const std::vector<int>& expert,
-                        const Options& o, Answer& answer) {
+TracedInput trace_input(Engine& engine, const Tokenizer& tokenizer, const std::vector<std::int32_t>& source,
+                        const std::vector<std::int32_t>& target, const std::vector<int>& expert) {
   const T5Config& c = engine.config();
-  TracedInput traced;
-  traced.text = record.text("input");
-  const auto source = tokenizer.encode(traced.text);
-  const Tokens input = Tokens::pad({source}, c.pad);
-  std::vector<std::int32_t> target;
-  if (record.has("target")) {
-    target = tokenizer.encode(record.text("target"));
-  } else {
-    Generation g;
-    g.max_new_tokens = o.max_new_tokens;
-    g.beam.beams = o.beams;
-    target = engine.generate(input, g, expert)[0].tokens;
-  }
-  traced.target = record.has("target") ? record.text("target") : tokenizer.decode(target, true, c.vocabulary);
-  answer = {input, target};
   const Tokens decoder = shift_right(Tokens::pad({target}, c.pad), c.start, c.pad);
+  TracedInput traced;
   traced.read = pieces(tokenizer, source);
   traced.written = pieces(tokenizer, decoder.ids);
-  for (const Decision& d : engine.forward(input, decoder, true, expert).routing) {
+  for (const Decision& d : engine.forward(Tokens::pad({source}, c.pad), decoder, true, expert).routing) {
     TracedSite s{d.stack == Stack::encoder ? "encoder" : "decoder", d.site, d.rows == Stack::encoder, {}, {}};
     for (std::size_t at = 0; at < d.expert.size(); at += std::size_t(d.k)) {
       s.experts.emplace_back();
@@ -69,6 +59,27 @@ TracedInput trace_input(Engine& engine, const Tokenizer& tokenizer, const Json& 
     }
     traced.sites.push_back(std::move(s));
   }
+  return traced;
+}
+
+/// A line of the input. The decoder reads its start token and then the target, or else the winning hypothesis.
+/// `expert`: where the router leaves the decision to whoever knows, as Engine takes it.
+TracedInput trace_line(Engine& engine, const Tokenizer& tokenizer, const Json& record, const std::vector<int>& expert,
+                       const Options& o, Answer& answer) {
+  const T5Config& c = engine.config();
+  const auto source = tokenizer.encode(record.text("input"));
+  answer.input = Tokens::pad({source}, c.pad);
+  if (record.has("target")) {
+    answer.target = tokenizer.encode(record.text("target"));
+  } else {
+    Generation g;
+    g.max_new_tokens = o.max_new_tokens;
+    g.beam.beams = o.beams;
+    answer.target = engine.generate(answer.input, g, expert)[0].tokens;
+  }
+  TracedInput traced = trace_input(engine, tokenizer, source, answer.target, expert);
+  traced.text = record.text("input");
+  traced.target = record.has("target") ? record.text("target") : tokenizer.decode(answer.target, true, c.vocabulary);
   return traced;
 }
 
@@ -146,11 +157,41 @@ std::string ending(const std::string& path) { return lower(std::filesystem::path
 /// An ending that means neither lines nor a page is more likely a mistake than a wish.
 std::string check_ending(const std::string& path) {
   const auto end = ending(path);
-  if (end.empty() || end == ".jsonl" || end == ".html") return {};
-  return path + " ends in neither .jsonl (lines) nor .html (a page)";
+  if (end.empty() || end == ".jsonl" || end == ".html" || end == ".json") return {};
+  return path + " ends in neither .jsonl (lines), nor .html (a page), nor .json (means of --tasks)";
+}
+
+/// --tasks: means over many lines, for a report.
+void run_tasks(const Options& o) {
+  check(ending(o.output) == ".json", "--tasks: the means go to one file; name it with --output FILE.json");
+  check(!o.leave_one_out, "--tasks: --leave-one-out is of --input's lines");
+  const Tokenizer tokenizer = open_tokenizer(o.engine.model);
+  const Exam exam = make_exam(read_tasks(o.tasks, o.limit), tokenizer);
+  const auto engine = open_engine(o.engine);
+  const auto experts = experts_for(exam.records, engine->pool(), o.engine.router, o.engine.threads);
+  Routing routing{o.engine.router.name, {}, {}, {}};
+  for (const Expert& e : engine->pool().experts) routing.experts.push_back(e.name);
+  Progress progress("tracing", exam.questions.size());
+  std::size_t at = 0;
+  for (const Task& task : exam.tasks) {
+    MeanWeights weights(routing.experts.size());
+    for (std::size_t i = 0; i < task.examples.size(); ++i, ++at) {
+      const auto& q = exam.questions[at];
+      TracedInput traced = trace_input(*engine, tokenizer, q.input, q.target, pick(experts, {at}));
+      weights.add(traced);
+      traced.text = task.examples[i].input;
+      traced.target = task.examples[i].target;
+      if (i < std::size_t(o.shown)) routing.inputs.emplace_back(task.name, std::move(traced));
+      progress.advance();
+    }
+    routing.tasks.push_back({task.name, task.examples.size(), weights.means()});
+  }
+  write_file(o.output, routing_text(routing));
 }
 
 void run(const Options& o) {
+  if (o.input.empty()) return o.tasks.empty() ? refuse_missing("--input") : run_tasks(o);
+  check(ending(o.output) != ".json", o.output, ": lines end in .jsonl; .json is for --tasks");
   const auto records = read_jsonl(o.input);
   const Tokenizer tokenizer = open_tokenizer(o.engine.model);
   std::vector<std::size_t> lengths;
@@ -174,7 +215,7 @@ void run(const Options& o) {
     Progress progress("tracing", records.size());
     for (std::size_t i = 0; i < records.size(); ++i) {
       Answer answer;
-      TracedInput traced = trace_input(*engine, tokenizer, records[i], pick(experts, {i}), o, answer);
+      TracedInput traced = trace_line(*engine, tokenizer, records[i], pick(experts, {i}), o, answer);
       sites += traced.sites.size();
       if (!page)
         for (const TracedSite& s : traced.sites) lines.add(line_of(traced, s, names));
@@ -204,13 +245,26 @@ void add_trace(Command& program) {
       "k and v read the encoder's tokens. An --output named .html becomes a page to look at instead.");
   add_model_options(c, o->engine);
   add_pool_options(c, o->engine, true);
-  c.add_option("--input", o->input, "Lines of {\"input\": TEXT, \"target\": TEXT (optional)}")
-      ->required()
-      ->type_name("FILE.jsonl");
-  c.add_option(
-       "--output", o->output,
-       "FILE.jsonl (lines) or FILE.html (a page), whole or not at all; missing folders are made; lines to stdout "
-       "where not given")
+  c.add_option("--input", o->input, "Lines of {\"input\": TEXT, \"target\": TEXT (optional)}")->type_name("FILE.jsonl");
+  c.add_option("--tasks", o->tasks,
+               "Instead of lines: a directory of tasks, as eval reads it. The output is each task's mean weights, of "
+               "every expert at every site, in a .json that report draws")
+      ->excludes(c.find_option("--input"))
+      ->type_name("DIR");
+  c.add_option("--limit", o->limit, "Questions of each task at most, evenly spread over its file; 0: all")
+      ->needs(c.find_option("--tasks"))
+      ->check(Between(0, 1 << 30))
+      ->type_name("N")
+      ->capture_default_str();
+  c.add_option("--shown", o->shown, "Questions of each task of which every token's experts are written, too")
+      ->needs(c.find_option("--tasks"))
+      ->check(Between(0, 1000))
+      ->type_name("N")
+      ->capture_default_str();
+  c.add_option("--output", o->output,
+               "FILE.jsonl (lines), FILE.html (a page) or FILE.json (of --tasks), whole or not at all; missing folders "
+               "are made; lines to stdout "
+               "where not given")
       ->check(Named{})
       ->check(check_ending)
       ->type_name("FILE");

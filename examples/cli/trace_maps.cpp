@@ -4,10 +4,15 @@
 #include <cmath>
 #include <map>
 
+#include "charts.hpp"
 #include "text.hpp"
 #include "trace.hpp"
 
 namespace anser::cli {
+namespace {
+constexpr double cell = 24, line = 16, letter = 6.6;  // widths and heights in pixels; of a letter, roughly
+constexpr const char* mark = "#d55e00";               // around what is marked
+}  // namespace
 
 std::string escape(const std::string& text) {
   std::string out;
@@ -25,6 +30,28 @@ std::string escape(const std::string& text) {
   return out;
 }
 
+std::string shortened(const std::string& name, std::size_t letters) {
+  if (width(name) <= letters) return name;
+  std::size_t at = name.size();
+  for (std::size_t seen = 0; at && seen < letters / 2; seen += (name[at] & 0xC0) != 0x80) --at;
+  return cut(name, letters / 2) + name.substr(at);
+}
+
+std::string text_at(double x, double y, const std::string& words, const std::string& more) {
+  return fmt::format("<text x=\"{:.4g}\" y=\"{:.5g}\"{}>{}</text>", x, y, more, escape(words));
+}
+
+std::string svg(double wide, double high, const std::string& title, const std::string& about,
+                const std::string& inside) {
+  return fmt::format(
+      "<div class=\"scroll\"><svg role=\"img\" width=\"{0:.0f}\" "
+      "height=\"{1:.0f}\" viewBox=\"0 0 {0:.0f} {1:.0f}\" font-family=\"system-ui, sans-serif\" font-size=\"11\" "
+      "fill=\"#1a1a1a\"><title>{2}</title><desc>{3}</desc><rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>{4}"
+      "{5}</svg></div>\n",
+      wide, high, escape(title), escape(about), text_at(4, line, title, " font-weight=\"bold\" font-size=\"13\""),
+      inside);
+}
+
 namespace {
 
 // Shares in per cent from which a cell takes the next colour: one hue each, light to dark, which the colour-blind and a
@@ -37,32 +64,9 @@ constexpr const char* orange[steps] = {"#fdf3e7", "#fbe3c6", "#f7cd9b", "#efb06a
                                        "#c57222", "#a25713", "#7c3f0b", "#552806"};
 constexpr int first_dark = 5;  // from here on a cell's number is white
 
-constexpr double cell = 24, line = 16, letter = 6.6;  // widths and heights in pixels; of a letter, roughly
 constexpr std::size_t longest_label = 26, longest_name = 28;
 
-/// A name as long as there is room: experts of one pool often differ in their ends alone, so the middle goes.
-std::string fit(const std::string& name) {
-  if (width(name) <= longest_name) return name;
-  std::size_t at = name.size();
-  for (std::size_t letters = 0; letters < longest_name / 2; letters += (name[at] & 0xC0) != 0x80) --at;
-  return cut(name, longest_name / 2) + name.substr(at);
-}
-
-std::string text_at(double x, double y, const std::string& words, const char* more = "") {
-  return fmt::format("<text x=\"{:.4g}\" y=\"{:.5g}\"{}>{}</text>", x, y, more, escape(words));
-}
-
-/// An image of that size with its title; `about` is for those who cannot see it.
-std::string svg(double wide, double high, const std::string& title, const std::string& about,
-                const std::string& inside) {
-  return fmt::format(
-      "<div class=\"scroll\"><svg role=\"img\" width=\"{0:.0f}\" "
-      "height=\"{1:.0f}\" viewBox=\"0 0 {0:.0f} {1:.0f}\" font-family=\"system-ui, sans-serif\" font-size=\"11\" "
-      "fill=\"#1a1a1a\"><title>{2}</title><desc>{3}</desc><rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>{4}"
-      "{5}</svg></div>\n",
-      wide, high, escape(title), escape(about), text_at(4, line, title, " font-weight=\"bold\" font-size=\"13\""),
-      inside);
-}
+std::string fit(const std::string& name) { return shortened(name, longest_name); }
 
 /// The colours' meaning, in one row.
 std::string legend(double y, bool negative) {
@@ -86,6 +90,13 @@ int step_of(double share) {
   return i;
 }
 
+std::string outline(double x, double y, double wide, double high) {
+  return fmt::format(
+      "<rect x=\"{:.5g}\" y=\"{:.5g}\" width=\"{:.5g}\" height=\"{:.5g}\" fill=\"none\" stroke=\"{}\" "
+      "stroke-width=\"2\"/>",
+      x, y, wide, high, mark);
+}
+
 }  // namespace
 
 std::string heat_map(const HeatMap& m, const std::vector<std::string>& experts) {
@@ -107,7 +118,7 @@ std::string heat_map(const HeatMap& m, const std::vector<std::string>& experts) 
                    fmt::format(" transform=\"rotate(-90 {:.5g} {:.5g})\"", x, y).c_str());
   }
   double y = grid;
-  std::string group;
+  std::string group, outlines;
   std::map<int, std::pair<std::string, std::string>> painted;  // per colour the cells, and their numbers
   for (const auto& row : m.rows) {
     if (row.group != group) {
@@ -126,6 +137,7 @@ std::string heat_map(const HeatMap& m, const std::vector<std::string>& experts) 
       cells += fmt::format("M{:.5g} {:.5g}h{}v{}h-{}z", left + cell * double(e), y, cell - 1, line - 1, cell - 1);
       numbers += text_at(left + cell * (double(e) + 0.5), y + 12, fmt::format("{:.0f}", 100 * row.share[e]));
     }
+    if (row.marked >= 0) outlines += outline(left + cell * row.marked - 0.5, y - 0.5, cell, line);
     y += line;
   }
   for (const auto& [step, cells] : painted) {
@@ -133,11 +145,56 @@ std::string heat_map(const HeatMap& m, const std::vector<std::string>& experts) 
     out += fmt::format("<path d=\"{}\" fill=\"{}\"/><g font-size=\"9\" text-anchor=\"middle\" fill=\"{}\">{}</g>",
                        cells.first, (step < 0 ? orange : blue)[i], i < first_dark ? "#1a1a1a" : "#fff", cells.second);
   }
+  out += outlines;
   out += fmt::format("<path d=\"M{0:.4g} {1:.5g}V{2:.5g}M{0:.4g} {1:.5g}H{3:.5g}\" stroke=\"#666\" fill=\"none\"/>",
                      left - 1, grid - 1, y, left + cell * double(experts.size()));
   const double wide =
       std::max({left + cell * double(experts.size()) + 8, 334.0, letter * double(width(m.title)) * 1.1});
   return svg(wide, y + 6, m.title, "rows: " + m.axis + "; columns: experts; numbers: mean weight in per cent", out);
+}
+
+std::string small_heat_map(const HeatMap& m, std::size_t experts, int marked) {
+  constexpr double wide_cell = 14, longest = 420;
+  const bool labelled = m.rows.size() <= 60;  // a row each has room for its label; else only blocks do
+  const double high = labelled ? 11 : std::max(2.0, longest / double(m.rows.size()));
+  const double left = labelled ? 100 : 112, top = line + 34;
+  std::string out = text_at(4, top - 4, m.axis, " font-style=\"italic\" font-size=\"9\"");
+  for (std::size_t e = 0; e < experts; ++e)
+    out += text_at(left + wide_cell * (double(e) + 0.5), top - 4, std::to_string(e + 1),
+                   " text-anchor=\"middle\" font-size=\"9\"");
+  double y = top, free = top;  // the next label's place, at the earliest
+  std::string group;
+  std::map<int, std::string> painted;
+  for (const auto& row : m.rows) {
+    if (row.group != group) {
+      group = row.group;
+      if (labelled) y += 13;
+      if (labelled || y >= free) {
+        out += text_at(4, labelled ? y - 3 : y + 8, group, " font-weight=\"bold\" font-size=\"9\"");
+        free = y + 10;
+      }
+    }
+    if (labelled) out += text_at(8, y + 9, cut(row.label, 18), " font-size=\"9\"");
+    for (std::size_t e = 0; e < experts; ++e)
+      if (const int step = step_of(row.share[e]); step >= 0)
+        painted[row.share[e] < 0 ? -1 - step : step] +=
+            fmt::format("M{:.5g} {:.5g}h{}v{:.3g}h-{}z", left + wide_cell * double(e), y, wide_cell - 1,
+                        labelled ? high - 1 : high, wide_cell - 1);
+    y += high;
+  }
+  for (const auto& [step, cells] : painted)
+    out += fmt::format("<path d=\"{}\" fill=\"{}\"/>", cells, step < 0 ? orange[-1 - step] : blue[step]);
+  const double right = left + wide_cell * double(experts);
+  out += fmt::format("<path d=\"M{0:.4g} {1:.5g}V{2:.5g}M{0:.4g} {1:.5g}H{3:.5g}\" stroke=\"#666\" fill=\"none\"/>",
+                     left - 1, top - 1, y, right);
+  if (marked >= 0) {
+    const double x = left + wide_cell * marked;
+    out += outline(x - 1, top - 1, wide_cell + 1, y - top + 2);
+    out += fmt::format("<path d=\"M{:.5g} {:.5g}h8l-4 6z\" fill=\"{}\"/>", x + 2.5, top - 20, mark);
+  }
+  const double wide = std::max(right + 8, letter * double(width(m.title)) * 1.15);
+  return svg(wide, y + 6, m.title, "rows: " + m.axis + "; columns: experts by number; the darker, the more weight",
+             out);
 }
 
 std::string bar_chart(const std::string& title, const std::vector<std::string>& experts,

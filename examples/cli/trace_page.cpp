@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 #include <anser/io/json.hpp>
 
+#include "charts.hpp"
 #include "trace.hpp"
 
 namespace anser::cli {

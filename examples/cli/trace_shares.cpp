@@ -8,8 +8,13 @@
 namespace anser::cli {
 namespace {
 
-/// "encoder.block.3.layer.0.SelfAttention.q" -> {"encoder, block 3", "self q"}; other names stay whole.
-std::pair<std::string, std::string> shorten(const std::string& site) {
+void add_shares(std::vector<double>& to, const TracedSite& s, std::size_t row) {
+  for (std::size_t i = 0; i < s.experts[row].size(); ++i) to[std::size_t(s.experts[row][i])] += s.weights[row][i];
+}
+
+}  // namespace
+
+std::pair<std::string, std::string> name_of_site(const std::string& site) {
   const auto block = site.find(".block."), layer = site.find(".layer.");
   if (block == site.npos || layer == site.npos || layer < block) return {"", site};
   std::string rest = site.substr(layer + 7);
@@ -25,27 +30,33 @@ std::pair<std::string, std::string> shorten(const std::string& site) {
   return {site.substr(0, block) + ", block " + site.substr(block + 7, layer - block - 7), rest};
 }
 
-void add_shares(std::vector<double>& to, const TracedSite& s, std::size_t row) {
-  for (std::size_t i = 0; i < s.experts[row].size(); ++i) to[std::size_t(s.experts[row][i])] += s.weights[row][i];
+void MeanWeights::add(const TracedInput& input) {
+  for (const TracedSite& s : input.sites) {
+    const auto [at, fresh] = places_.try_emplace(s.site, sums_.size());
+    if (fresh) {
+      sums_.emplace_back(s.site, std::vector<double>(experts_));
+      tokens_.push_back(0);
+    }
+    for (std::size_t row = 0; row < s.experts.size(); ++row) add_shares(sums_[at->second].second, s, row);
+    tokens_[at->second] += s.experts.size();
+  }
 }
 
-}  // namespace
+std::vector<std::pair<std::string, std::vector<double>>> MeanWeights::means() const {
+  auto means = sums_;
+  for (std::size_t i = 0; i < means.size(); ++i)
+    for (double& v : means[i].second) v /= double(tokens_[i]);
+  return means;
+}
 
 HeatMap shares_by_site(const std::vector<TracedInput>& inputs, std::size_t experts) {
   HeatMap m{"Experts by site: mean weight over all tokens", "site", {}};
-  std::map<std::string, std::pair<std::size_t, std::size_t>> known;  // place and tokens so far
-  for (const TracedInput& input : inputs)
-    for (const TracedSite& s : input.sites) {
-      auto [at, fresh] = known.try_emplace(s.site, m.rows.size(), 0);
-      if (fresh) {
-        const auto [group, label] = shorten(s.site);
-        m.rows.push_back({group, label, std::vector<double>(experts)});
-      }
-      for (std::size_t row = 0; row < s.experts.size(); ++row) add_shares(m.rows[at->second.first].share, s, row);
-      at->second.second += s.experts.size();
-    }
-  for (const auto& [site, count] : known)
-    for (double& v : m.rows[count.first].share) v /= double(count.second);
+  MeanWeights weights(experts);
+  for (const TracedInput& input : inputs) weights.add(input);
+  for (auto& [site, share] : weights.means()) {
+    const auto [group, label] = name_of_site(site);
+    m.rows.push_back({group, label, std::move(share)});
+  }
   return m;
 }
 

@@ -47,6 +47,22 @@ class Metrics {
   }
   const std::vector<Metric>& all() const { return all_; }
 
+  /// A line of such a file. Throws Error naming what is missing.
+  static Metric parse(const Json& j) {
+    Metric m;
+    m.step = j.integer("step", 1, std::int64_t(1) << 62);
+    m.seconds = j.real("seconds");
+    if (j.has("validation_loss")) {
+      m.validation = j.real("validation_loss");
+    } else {
+      m.loss = j.real("loss");
+      m.norm = j.real("gradient_norm");
+      m.rate = j.real("learning_rate");
+      m.tokens = j.integer("tokens", 0, std::int64_t(1) << 62);
+    }
+    return m;
+  }
+
  private:
   struct Close {
     void operator()(std::FILE* f) const { std::fclose(f); }
@@ -82,20 +98,6 @@ class Metrics {
       at = end + 1;
     }
     return all;
-  }
-  static Metric parse(const Json& j) {
-    Metric m;
-    m.step = j.integer("step", 1, std::int64_t(1) << 62);
-    m.seconds = j.real("seconds");
-    if (j.has("validation_loss")) {
-      m.validation = j.real("validation_loss");
-    } else {
-      m.loss = j.real("loss");
-      m.norm = j.real("gradient_norm");
-      m.rate = j.real("learning_rate");
-      m.tokens = j.integer("tokens", 0, std::int64_t(1) << 62);
-    }
-    return m;
   }
 
   std::string path_;
