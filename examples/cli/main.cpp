@@ -53,8 +53,8 @@ int main(int argc, char** argv) {
       "Exit status: 0 done; 1 the input or the run failed, one line on stderr says what; 2 wrong usage.\n");
   Command commands(program);
   commands.require_subcommand();
-  for (const auto add :
-       {add_generate, add_score, add_forward, add_trace, add_pool, add_inspect, add_train, add_eval, add_reproduce, add_demo})
+  for (const auto add : {add_generate, add_score, add_forward, add_trace, add_pool, add_inspect, add_train, add_eval,
+                         add_reproduce, add_demo})
     add(commands);
   std::vector<std::string> words;
   try {
