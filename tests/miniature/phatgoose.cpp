@@ -9,7 +9,7 @@ namespace {
 
 /// The mean loss of the last steps of a training.
 double loss_of(const std::string& training) {
-  const auto steps = lines(read(scratch() / "mini/seed-101" / training / "metrics.jsonl"));
+  const auto steps = lines(read(scratch() / "mini/seed-100" / training / "metrics.jsonl"));
   BOOST_REQUIRE(steps.size() >= 20);
   double sum = 0;
   for (std::size_t i = steps.size() - 20; i < steps.size(); ++i) sum += steps[i].real("loss") / 20;
@@ -19,8 +19,7 @@ double loss_of(const std::string& training) {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(phatgoose_is_ahead_in_a_smaller_miniature) {
-  const auto said = run_well(
-      "reproduce phatgoose --seeds 101 --base-steps 1500 --held-in-lines 20 --held-out-lines 40 --output mini");
+  const auto said = run_well("reproduce phatgoose --seeds 100 --held-in-lines 20 --held-out-lines 40 --output mini");
   const auto results = anser::read_json((scratch() / "mini/results.json").string());
   const auto value = [&](const std::string& method, const std::string& group, const std::string& metric) {
     return results.at("methods").at(method).at(group).at(metric).items().at(0).real();
@@ -29,9 +28,9 @@ BOOST_AUTO_TEST_CASE(phatgoose_is_ahead_in_a_smaller_miniature) {
 
   BOOST_TEST(loss_of("base/training") < 1.0);
   for (const auto& kind : results.at("methods").at("none").at("tasks").keys())
-    if (fs::exists(scratch() / "mini/seed-101/experts" / kind)) {
+    if (fs::exists(scratch() / "mini/seed-100/experts" / kind)) {
       BOOST_TEST(loss_of("experts/" + kind + "/training") < 0.05, kind);
-      BOOST_TEST(loss_of("experts/" + kind + "/training-gate") < 0.2, kind);
+      BOOST_TEST(loss_of("experts/" + kind + "/training-gate") < 0.1, kind);
     }
   BOOST_TEST(loss_of("multitask/all/training") < 0.1);
 
