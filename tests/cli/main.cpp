@@ -61,7 +61,7 @@ BOOST_AUTO_TEST_CASE(wrong_usage) {
               number + " is not a whole number from 0 to");
     run_badly("demo --output never --seed " + number, 2, number + " is not a whole number from 0 to");
   }
-  run_badly("trace --model x --pool y --input z --output page.htlm", 2, "neither .jsonl (lines) nor .html (a page)");
+  run_badly("trace --model x --pool y --input z --output page.htlm", 2, "neither .jsonl (lines), nor .html (a page)");
   run_badly("generate --model x --pool y --router phatgose --prompt z", 2, "sigmoid-gate; did you mean phatgoose?");
   run_badly("forward --model x", 2, "--tensors");
   BOOST_TEST(run("").status == 2);
