@@ -48,21 +48,22 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(while_training_a_task_draws_once, B, Backends) {
   BOOST_TEST((weights() != w));
 }
 
-// A logit of 2 is switched on in sigmoid(2) of the draws: on beside off is what a draw above one half is.
+// Beside one that is always on and one that never is, s / (s + 1) and 1 / (s + 1) are heard: a logit of 2 gives an s
+// above one half in sigmoid(2) of the draws.
 BOOST_AUTO_TEST_CASE(draws_follow_the_logits) {
   using B = Cpu<float>;
   constexpr int tasks = 4000;
   auto on = joint_router(device<B>(), LatentSkills{.tasks = tasks});
-  on.skills = tensor<B>(device<B>(), {tasks, 3}, std::vector<double>(3 * tasks, 2));
+  std::vector<double> logits;
+  for (int t = 0; t < tasks; ++t) logits.insert(logits.end(), {2, 50, -50});
+  on.skills = tensor<B>(device<B>(), {tasks, 3}, logits);
   auto batch = joint_batch<B>(tasks, true);
   for (int t = 0; t < tasks; ++t) batch.task.push_back(t);
   const auto w = on.route({device<B>()}, joint_rows(device<B>(), tasks), batch).weight.host();
-  // The first two, s1 and s2: s1 / (s1 + s2 + s3) above s2's as often as below.
   int above = 0;
-  double least = 1;
-  for (std::size_t t = 0; t < tasks; ++t) above += w[3 * t] > w[3 * t + 1], least = std::fmin(least, double(w[3 * t]));
-  BOOST_TEST(std::abs(above - tasks / 2) < 160);  // five standard deviations
-  BOOST_TEST(least < 0.1);                        // some draws switch it off
+  for (std::size_t t = 0; t < tasks; ++t) above += w[3 * t] > 0.5f * w[3 * t + 1];
+  const double expected = tasks / (1 + std::exp(-2.0));
+  BOOST_TEST(std::fabs(above - expected) < 103);  // five standard deviations
 }
 
 BOOST_AUTO_TEST_CASE(tasks_have_to_be_known) {

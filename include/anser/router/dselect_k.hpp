@@ -8,6 +8,7 @@
 #include "concept.hpp"
 
 namespace anser {
+
 /// DSelect-k (Hazimeh et al. 2021) with one selector, as Muqeeth et al. 2023 compare it: per example and site log2 E
 /// smooth bits spell an expert's number; while bits are undecided several experts are heard, and a loss pushes towards
 /// one. Trained jointly with the experts.

@@ -10,6 +10,7 @@
 #include "concept.hpp"
 
 namespace anser {
+
 /// Latent Skills (Ponti et al. 2022): each task mixes the experts' parameters by which of them it switches on, a draw
 /// of relaxed Bernoulli variables while training and their probabilities in evaluation. Batch::task says whose they
 /// are. Trained jointly with the experts.

@@ -10,6 +10,7 @@
 #include "concept.hpp"
 
 namespace anser {
+
 /// REINFORCE with a learned baseline (Williams 1992; Clark et al. 2022, as Muqeeth et al. 2023 compare it): while
 /// training an expert is drawn per example and site, and becomes more likely where the example's loss turns out lower
 /// than the baseline foretold. In evaluation the most probable. Trained jointly with the experts; the loss is deferred,
