@@ -45,6 +45,9 @@ constexpr Known known[] = {
     {"tag", "Tag", Kind::other, "one expert for each task, which the line has to name"},
     {"latent-skills", "Latent Skills", Kind::other, "each task learns its own mix of experts"},
     {"adamix", "AdaMix", Kind::other, "experts drawn by chance in training, averaged afterwards"},
+    {"1x-compute", "One, same compute", Kind::other, "one expert of the same size for everything, without a router"},
+    {"1x-parameters", "One, all parameters", Kind::reference,
+     "one expert as large as all others together; costs as much as running them all"},
     {"weights", "Given weights", Kind::other, "all experts, mixed by weights found on a few examples (LoraHub)"},
 };
 

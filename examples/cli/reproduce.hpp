@@ -1,47 +1,53 @@
 #pragma once
 #include <anser/eval/results.hpp>
+#include <anser/io/json.hpp>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
-#include "../reproduce/read_aloud.hpp"
 #include "command.hpp"
 #include "reproduce_steps.hpp"
 
 namespace anser::cli {
 
-/// How the miniature of PHATGOOSE is made; the defaults were chosen on the seeds 100 and 101.
-struct Recipe {
-  reproduce::ReadAloudSizes sizes;
-  int base_steps = 4000, expert_steps = 300, gate_steps = 100, multitask_steps = 500;
-  int rank = 8, top_k = 2;
-  double least_copying = 0.85;  // of a base: lines that it copies word for word
+/// What every experiment is asked.
+struct ReproduceOptions {
+  std::string scale = "mini", output;
+  std::vector<std::string> seeds{"0"};
+  int jobs = 0;  // 0: one per core
 };
+void add_reproduce_options(Command& c, ReproduceOptions& o);
+/// Adds to --help what changes a recipe.
+void add_number(Command& c, const char* name, int& value, const char* help);
 
-/// The steps of a seed, added to those of others.
-void add_seed(std::vector<Step>& steps, const std::string& directory, const Recipe& recipe, std::uint64_t seed,
-              const reproduce::ReadAloud& family);
+/// Throws Error where a seed is named twice.
+std::vector<std::uint64_t> seeds_of(const ReproduceOptions& o);
+void run_steps(const ReproduceOptions& o, const std::vector<Step>& steps);
 
-/// What one seed's steps measured.
-struct SeedScores {
-  std::vector<std::pair<std::string, MethodScores>> methods;
-  std::string best;                           // the expert that is best on held-out tasks
-  std::map<std::string, std::string> oracle;  // each task's best
-  double copying = 0;
-};
-/// `kinds`: the experts.
-SeedScores read_seed(const std::string& directory, std::uint64_t seed, const std::vector<std::string>& kinds);
+/// Results with what every experiment notes; `tasks` as tasks_text makes it.
+Results begin_results(const std::vector<std::uint64_t>& seeds, const std::string& experiment, const std::string& tasks);
+/// {task: {"group", "examples"}}
+std::string tasks_text(const std::vector<TaskScores>& tasks);
+/// ["a", "b"]
+std::string list_text(const std::vector<std::string>& texts);
 
-/// Per question the place of the expert whose line is nearest: by the cosine of tf-idf weights of words.
-std::vector<int> nearest_by_words(const std::vector<std::vector<std::string>>& lines_of_experts,
-                                  const std::vector<std::string>& questions);
-/// Likewise by the cosine of vectors of `width` numbers: `lines` [sum of `counts`, width], `counts` lines of each
-/// expert.
-std::vector<int> nearest_by_vectors(const std::vector<float>& lines, const std::vector<std::size_t>& counts,
-                                    const std::vector<float>& questions, std::size_t width);
+/// What reproduce measure wrote: by method, of each task the metrics of every question.
+std::map<std::string, std::vector<TaskScores>> measured_scores(const Json& file);
+
+/// A mean over seeds in %, with how far to trust it: Student's interval, of few seeds the least and the most, of one
+/// seed the interval over examples where there is one.
+std::string score_text(const std::vector<double>& values, const Interval* over_examples);
+/// "NAME in miniature, 5 seeds: means in % [...]", above a table of these.
+std::string heading_text(const std::string& name, std::size_t seeds);
+
+/// Writes results.json, commands.txt and report.html, and prints the table and their paths.
+void finish(const ReproduceOptions& o, const std::vector<Step>& steps, const Results& results,
+            const std::string& table);
 
 // Those of reproduce.
+void add_reproduce_phatgoose(Command& reproduce);
+void add_reproduce_smear(Command& reproduce);
 void add_reproduce_data(Command& reproduce);
 void add_reproduce_measure(Command& reproduce);
 

@@ -7,7 +7,7 @@
 #include "experts.hpp"
 #include "jsonl.hpp"
 #include "options.hpp"
-#include "reproduce.hpp"
+#include "reproduce_phatgoose.hpp"
 
 namespace anser::cli {
 namespace {
@@ -109,9 +109,11 @@ void run(Options o) {
   Progress progress("measuring", exam.questions.size() * (o.routers.size() + o.single.size()));
   std::string scores;
   const auto measure = [&](const std::string& method, const RouterOptions& router) {
-    engine->route(router);
+    if (!o.engine.pool.empty()) engine->route(router);
     scores += fmt::format("{}  {}: {}", scores.empty() ? "" : ",\n", quote(method),
-                          scores_text(evaluate(*engine, tokenizer, exam, {}, o.evaluation, progress, method)));
+                          scores_text(evaluate(*engine, tokenizer, exam,
+                                               experts_for(exam.records, engine->pool(), router, o.engine.threads),
+                                               o.evaluation, progress, method)));
   };
   for (const auto& name : o.routers) measure(name, options_of(name, o.engine.router));
   for (const auto& name : o.single) {
@@ -127,6 +129,19 @@ void run(Options o) {
 
 }  // namespace
 
+std::map<std::string, std::vector<TaskScores>> measured_scores(const Json& file) {
+  std::map<std::string, std::vector<TaskScores>> scores;
+  for (const auto& method : file.at("scores").keys())
+    for (const auto& task : file.at("scores").at(method).keys()) {
+      const Json entry = file.at("scores").at(method).at(task);
+      TaskScores t{task, entry.text("group"), {}};
+      for (const std::string metric : {"exact_match", "token_accuracy"})
+        for (const auto& v : entry.at(metric).items()) t.values[metric].push_back(v.real());
+      scores[method].push_back(std::move(t));
+    }
+  return scores;
+}
+
 void add_reproduce_measure(Command& reproduce) {
   auto o = std::make_shared<Options>();
   Command& c = reproduce.add_subcommand(
@@ -134,7 +149,8 @@ void add_reproduce_measure(Command& reproduce) {
       "A step of the others: exact match and token accuracy of each question, by routers and by experts alone, with "
       "the target before the decoder.");
   add_model_options(c, o->engine);
-  c.add_option("--pool", o->engine.pool, "Directory of expert directories")->required()->type_name("DIR");
+  c.add_option("--pool", o->engine.pool, "Directory of expert directories; not needed by the router none")
+      ->type_name("DIR");
   c.add_option("--tasks", o->tasks, "Directory of tasks, as eval reads it")->required()->type_name("DIR");
   c.add_option("--routers", o->routers, "These decide, one after the other")->delimiter(',')->type_name("NAMES");
   c.add_option("--single", o->single, "These experts alone, one after the other")->delimiter(',')->type_name("NAMES");

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <map>
 
-#include "reproduce.hpp"
+#include "reproduce_phatgoose.hpp"
 
 namespace anser::cli {
 namespace {

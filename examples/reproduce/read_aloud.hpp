@@ -2,33 +2,13 @@
 /// "Read it aloud", the miniature's tasks: a line of text has written forms ("Dr.", "$ five", "3 kg") that are to be
 /// spoken ("doctor", "five dollars", "three kilograms"). An expert learns one of ten kinds, from lines that have no
 /// other; held-out lines mix kinds, or say one kind in other words. Nothing in a line says what it asks for.
-#include <anser/core/error.hpp>
-#include <anser/core/random.hpp>
-#include <anser/io/json.hpp>
 #include <anser/io/output_file.hpp>
 #include <map>
 #include <set>
-#include <string>
-#include <vector>
+
+#include "lines.hpp"
 
 namespace anser::reproduce {
-
-struct Line {
-  std::string written, spoken;
-};
-
-/// Draws one after the other.
-class Dice {
- public:
-  explicit Dice(Random random) : random_(random) {}
-  std::size_t below(std::size_t n) { return std::size_t(std::uint64_t(random_.draw(next_++)[0]) * n >> 32); }
-  bool chance(double p) { return random_.uniform_double(next_++) < p; }
-  const auto& among(const auto& list) { return list[below(list.size())]; }
-
- private:
-  Random random_;
-  std::uint64_t next_ = 0;
-};
 
 class ReadAloud {
  public:
@@ -61,7 +41,6 @@ class ReadAloud {
   using Template = Words;  // words, and "{slot}"s
   static Words cut(const std::string& text);
   static Line read(const Phrase& p) { return {join(p.written), join(p.spoken)}; }
-  static std::string join(const Words& words);
   std::vector<Template> templates(const Json& list);
   void know(const Words& words);
   Phrase fill(const Template& form, Dice& dice) const;
@@ -83,12 +62,6 @@ inline ReadAloud::Words ReadAloud::cut(const std::string& text) {
     else
       words.back() += c;
   return words;
-}
-
-inline std::string ReadAloud::join(const Words& words) {
-  std::string text;
-  for (const auto& w : words) text += (text.empty() ? "" : " ") + w;
-  return text;
 }
 
 inline void ReadAloud::know(const Words& words) {
@@ -190,39 +163,6 @@ inline Line ReadAloud::pretraining(Dice& dice) const {
   }
 }
 
-/// The words as a tokenizer.json, each with an id of its own: pad, eos, unk, the words, and `sentinels` extra ids.
-inline std::string word_vocabulary(const std::vector<std::string>& words, int sentinels) {
-  std::string vocabulary = "[\"<pad>\", 0], [\"</s>\", 0], [\"<unk>\", 0]", added;
-  const auto add = [&](std::size_t id, const std::string& content) {
-    added += concat(added.empty() ? "" : ",\n", "    {\"id\": ", id, ", \"content\": ", quote(content),
-                    ", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": false, "
-                    "\"special\": true}");
-  };
-  std::size_t id = 0;
-  for (const char* special : {"<pad>", "</s>", "<unk>"}) add(id++, special);
-  for (const auto& word : words) {
-    vocabulary += ",\n    [" + quote("\u2581" + word) + ", -1]";
-    ++id;
-  }
-  for (int n = sentinels - 1; n >= 0; --n) {  // T5 numbers them from the end
-    const std::string content = "<extra_id_" + std::to_string(n) + '>';
-    vocabulary += ",\n    [" + quote(content) + ", 0]";
-    add(id++, content);
-  }
-  const std::string metaspace = "{\"type\": \"Metaspace\", \"replacement\": \"\u2581\", \"prepend_scheme\": \"always\"";
-  return concat(
-      "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": [\n", added,
-      "\n  ],\n  \"normalizer\": null,\n  \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": ",
-      "[{\"type\": \"WhitespaceSplit\"}, ", metaspace, ", \"split\": true}]},\n  \"post_processor\": ",
-      "{\"type\": \"TemplateProcessing\", \"single\": [{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}, ",
-      "{\"SpecialToken\": {\"id\": \"</s>\", \"type_id\": 0}}], \"pair\": [{\"Sequence\": {\"id\": \"A\", ",
-      "\"type_id\": 0}}, {\"SpecialToken\": {\"id\": \"</s>\", \"type_id\": 0}}, {\"Sequence\": {\"id\": \"B\", ",
-      "\"type_id\": 0}}, {\"SpecialToken\": {\"id\": \"</s>\", \"type_id\": 0}}], \"special_tokens\": ",
-      "{\"</s>\": {\"id\": \"</s>\", \"ids\": [1], \"tokens\": [\"</s>\"]}}},\n  \"decoder\": ", metaspace,
-      ", \"split\": true},\n  \"model\": {\"type\": \"Unigram\", \"unk_id\": 2, \"byte_fallback\": false, ",
-      "\"vocab\": [\n    ", vocabulary, "\n  ]}\n}\n");
-}
-
 struct ReadAloudSizes {
   int train = 1000;    // lines of each kind
   int held_in = 60;    // of each kind, none of them a line of training
@@ -240,10 +180,6 @@ struct ReadAloudSizes {
 inline void write_read_aloud(const std::string& directory, const Json& lists, std::uint64_t seed,
                              const ReadAloudSizes& sizes = {}) {
   const ReadAloud family(lists);
-  const auto text_of = [](const Line& l, const std::string& task) {
-    return concat("{\"input\": ", quote(l.written), ", \"target\": ", quote(l.spoken),
-                  task.empty() ? "" : ", \"task\": " + quote(task), "}\n");
-  };
   const Random random = Random::of(seed, Draws::made_up);
   std::uint64_t stream = 0;  // each file has draws of its own
   for (const auto& kind : family.kinds()) {
@@ -253,11 +189,11 @@ inline void write_read_aloud(const std::string& directory, const Json& lists, st
     for (int i = 0; i < sizes.train; ++i) {
       const Line line = family.held_in(kind, dice);
       seen.insert(line.written);
-      train += text_of(line, kind);
+      train += json_of(line, kind);
     }
     for (int i = 0; i < sizes.held_in;)
       if (const Line line = family.held_in(kind, dice); seen.insert(line.written).second) {
-        test += text_of(line, kind);
+        test += json_of(line, kind);
         ++i;
       }
     write_file(directory + "/train/" + kind + ".jsonl", train);
@@ -269,18 +205,18 @@ inline void write_read_aloud(const std::string& directory, const Json& lists, st
     std::string test;
     for (int i = 0; i < sizes.held_out;)
       if (const Line line = family.held_out(task, dice); seen.insert(line.written).second) {
-        test += text_of(line, task);
+        test += json_of(line, task);
         ++i;
       }
     write_file(directory + "/data/held_out/" + task + ".jsonl", test);
   }
   Dice dice(random.fork(stream++));
   std::string base, copying;
-  for (int i = 0; i < sizes.pretraining; ++i) base += text_of(family.pretraining(dice), "");
+  for (int i = 0; i < sizes.pretraining; ++i) base += json_of(family.pretraining(dice), "");
   Dice others(random.fork(stream));
   for (int i = 0; i < sizes.copying;)
     if (const Line line = family.pretraining(others); line.written == line.spoken) {
-      copying += text_of(line, "");
+      copying += json_of(line, "");
       ++i;
     }
   write_file(directory + "/copying/copying.jsonl", copying);

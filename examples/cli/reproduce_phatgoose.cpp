@@ -1,0 +1,138 @@
+// anser reproduce phatgoose: the miniature, its table and what is noted of it.
+#include "reproduce_phatgoose.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "options.hpp"
+#include "text.hpp"
+#include "word_lists.hpp"
+
+namespace anser::cli {
+namespace {
+
+struct Options : ReproduceOptions {
+  Recipe recipe;
+};
+
+/// What the experiment depends on, and what was chosen in it.
+void note(Results& results, const Recipe& r, const std::vector<SeedScores>& seeds,
+          const std::vector<std::string>& mixed) {
+  results.note(
+      "settings",
+      fmt::format("{{\n    \"base_steps\": {},\n    \"expert_steps\": {},\n    \"gate_steps\": {},\n    "
+                  "\"multitask_steps\": {},\n    \"rank\": {},\n    \"top_k\": {},\n    \"lines_of_base\": {},\n    "
+                  "\"lines_of_expert\": {},\n    \"questions_held_in\": {},\n    \"questions_held_out\": {}\n  }}",
+                  r.base_steps, r.expert_steps, r.gate_steps, r.multitask_steps, r.rank, r.top_k, r.sizes.pretraining,
+                  r.sizes.train, r.sizes.held_in, r.sizes.held_out));
+  results.note("mixed_tasks", list_text(mixed));
+  std::vector<std::string> best;
+  std::string copying, oracle;
+  for (const auto& s : seeds) {
+    best.push_back(s.best);
+    copying += fmt::format("{}{}", copying.empty() ? "" : ", ", s.copying);
+  }
+  for (const auto& [task, first] : seeds[0].oracle) {
+    std::vector<std::string> experts;
+    for (const auto& s : seeds) experts.push_back(s.oracle.at(task));
+    oracle += fmt::format("{}    {}: {}", oracle.empty() ? "" : ",\n", quote(task), list_text(experts));
+  }
+  results.note("base_copies", '[' + copying + ']');
+  results.note("best_individual", list_text(best));
+  results.note("oracle", "{\n" + oracle + "\n  }");
+}
+
+/// `held_out`: the tasks, of which some are `mixed`.
+std::string table(const Results& results, const std::vector<std::string>& held_out,
+                  const std::vector<std::string>& mixed) {
+  Table t({"method", ">held-in EM", ">held-out EM", ">held-out tokens", ">mixed EM", ">single-skill EM"});
+  const auto is_mixed = [&](const std::string& task) {
+    return std::find(mixed.begin(), mixed.end(), task) != mixed.end();
+  };
+  for (const auto& m : results.methods()) {
+    std::vector<std::string> row{m.name};
+    const auto group = [&](const char* name, const char* metric) {
+      std::vector<double> values;
+      for (const auto& s : m.by_seed) values.push_back(s.groups.at(name).at(metric).value);
+      row.push_back(score_text(values, &m.by_seed[0].groups.at(name).at(metric).interval));
+    };
+    const auto part = [&](bool of_mixed) {
+      std::vector<double> values;
+      for (const auto& s : m.by_seed) {
+        std::vector<double> tasks;
+        for (const auto& task : held_out)
+          if (is_mixed(task) == of_mixed) tasks.push_back(s.tasks.at(task).at("exact_match").value);
+        values.push_back(mean(tasks));
+      }
+      row.push_back(score_text(values, nullptr));
+    };
+    group("held_in", "exact_match");
+    group("held_out", "exact_match");
+    group("held_out", "token_accuracy");
+    part(true);
+    part(false);
+    t.add(row);
+  }
+  return heading_text("PHATGOOSE", results.seeds().size()) + t.text();
+}
+
+void run(Options o) {
+  const auto seeds = seeds_of(o);
+  o.recipe.sizes.pretraining = o.recipe.base_steps * 64;
+  const Json lists = parse_json(read_it_aloud, "read_it_aloud.json");
+  const reproduce::ReadAloud family(lists);
+  std::vector<Step> steps;
+  for (const auto seed : seeds) add_seed(steps, o.output, o.recipe, seed, family, seed == seeds[0]);
+  run_steps(o, steps);
+
+  std::vector<SeedScores> scores;
+  for (const auto seed : seeds) scores.push_back(read_seed(o.output, seed, family.kinds()));
+  Results results = begin_results(seeds, "phatgoose", scores[0].tasks);
+  for (auto& of_seed : scores)
+    for (auto& [method, of_method] : of_seed.methods) results.add(method, of_method);
+  const auto mixed = lists.texts("held_out_mixed");
+  note(results, o.recipe, scores, mixed);
+  std::string best;
+  for (const auto& s : scores) best += (best.empty() ? "" : ", ") + s.best;
+  finish(o, steps, results,
+         table(results, family.tasks(), mixed) +
+             fmt::format("EM: lines right word for word; tokens: words right one by one. single is the expert that is "
+                         "best on held-out tasks ({}),\noracle the best of each held-out task and on held-in lines "
+                         "their own.\n",
+                         best));
+}
+
+}  // namespace
+
+void add_reproduce_phatgoose(Command& reproduce) {
+  auto o = std::make_shared<Options>();
+  Command& c = reproduce.add_subcommand(
+      "phatgoose",
+      "PHATGOOSE on a family of tasks that is made on the spot: trains a small T5, ten experts that each learn one "
+      "kind of written form, their gates and the baselines, and measures all of them on the experts' tasks and on "
+      "lines "
+      "that "
+      "mix kinds, which nobody was trained on. What was done is kept: the same command goes on where it was stopped.");
+  add_reproduce_options(c, *o);
+  add_number(c, "--base-steps", o->recipe.base_steps, "Training of the base, 64 lines a step");
+  add_number(c, "--expert-steps", o->recipe.expert_steps, "Of each expert, 16 lines a step");
+  add_number(c, "--gate-steps", o->recipe.gate_steps, "Of each gate, 16 lines a step");
+  add_number(c, "--multitask-steps", o->recipe.multitask_steps, "Of one expert on everything, 60 lines a step");
+  add_number(c, "--rank", o->recipe.rank, "Of the experts");
+  add_number(c, "--top-k", o->recipe.top_k, "Experts that routers keep per token and site");
+  add_number(c, "--train-lines", o->recipe.sizes.train, "Lines of each expert");
+  add_number(c, "--held-in-lines", o->recipe.sizes.held_in, "Questions of each expert's kind");
+  add_number(c, "--held-out-lines", o->recipe.sizes.held_out, "Questions of each held-out task");
+  c.add_option("--least-copying", o->recipe.least_copying,
+               "Share of fresh lines that a base must copy word for word before anything is trained on it")
+      ->check(Between(0.0, 1.0))
+      ->type_name("X")
+      ->capture_default_str()
+      ->group("Other than the recipe");
+  add_examples(c, {"anser reproduce phatgoose --output phatgoose",
+                   "anser reproduce phatgoose --scale mini --seeds 0,1,2 --jobs 8 --output phatgoose"});
+  c.callback([o] { run(*o); });
+}
+
+}  // namespace anser::cli

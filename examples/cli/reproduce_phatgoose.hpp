@@ -1,0 +1,44 @@
+#pragma once
+#include <anser/eval/results.hpp>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "../reproduce/read_aloud.hpp"
+#include "reproduce.hpp"
+
+namespace anser::cli {
+
+/// How the miniature of PHATGOOSE is made; the defaults were chosen on the seeds 100 and 101.
+struct Recipe {
+  reproduce::ReadAloudSizes sizes;
+  int base_steps = 4000, expert_steps = 300, gate_steps = 100, multitask_steps = 500;
+  int rank = 8, top_k = 2;
+  double least_copying = 0.85;  // of a base: lines that it copies word for word
+};
+
+/// The steps of a seed, added to those of others; of one seed with what the report draws of its routing.
+void add_seed(std::vector<Step>& steps, const std::string& directory, const Recipe& recipe, std::uint64_t seed,
+              const reproduce::ReadAloud& family, bool with_routing);
+
+/// What one seed's steps measured.
+struct SeedScores {
+  std::vector<std::pair<std::string, MethodScores>> methods;
+  std::string best;                           // the expert that is best on held-out tasks
+  std::map<std::string, std::string> oracle;  // each task's best
+  double copying = 0;
+  std::string tasks;  // as results.json has them
+};
+/// `kinds`: the experts.
+SeedScores read_seed(const std::string& directory, std::uint64_t seed, const std::vector<std::string>& kinds);
+
+/// Per question the place of the expert whose line is nearest: by the cosine of tf-idf weights of words.
+std::vector<int> nearest_by_words(const std::vector<std::vector<std::string>>& lines_of_experts,
+                                  const std::vector<std::string>& questions);
+/// Likewise by the cosine of vectors of `width` numbers: `lines` [sum of `counts`, width], `counts` lines of each
+/// expert.
+std::vector<int> nearest_by_vectors(const std::vector<float>& lines, const std::vector<std::size_t>& counts,
+                                    const std::vector<float>& questions, std::size_t width);
+
+}  // namespace anser::cli
