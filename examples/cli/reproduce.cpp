@@ -123,6 +123,7 @@ void add_reproduce(Command& program) {
   add_reproduce_phatgoose(reproduce);
   add_reproduce_smear(reproduce);
   add_reproduce_data(reproduce);
+  add_reproduce_gates(reproduce);
   add_reproduce_measure(reproduce);
 }
 

@@ -49,6 +49,7 @@ void finish(const ReproduceOptions& o, const std::vector<Step>& steps, const Res
 void add_reproduce_phatgoose(Command& reproduce);
 void add_reproduce_smear(Command& reproduce);
 void add_reproduce_data(Command& reproduce);
+void add_reproduce_gates(Command& reproduce);
 void add_reproduce_measure(Command& reproduce);
 
 }  // namespace anser::cli

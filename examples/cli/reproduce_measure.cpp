@@ -158,6 +158,9 @@ void add_reproduce_measure(Command& reproduce) {
       ->check(Between(1, 1 << 20))
       ->type_name("K")
       ->capture_default_str();
+  c.add_option("--allow", o->engine.router.allow, "These experts alone are in the pool")
+      ->delimiter(',')
+      ->type_name("NAMES");
   c.add_option("--nearest", o->nearest,
                "Say also whose line is nearest to each question, by the base encoder and by words; <expert>.jsonl in "
                "this directory has each expert's lines")

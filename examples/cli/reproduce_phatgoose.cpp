@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "options.hpp"
 #include "text.hpp"
@@ -14,7 +15,74 @@ namespace {
 
 struct Options : ReproduceOptions {
   Recipe recipe;
+  std::vector<std::string> sweeps;
 };
+
+constexpr const char* sweep_names[] = {"top-k", "gate-steps", "pool-size", "rank"};
+
+/// Values around the recipe's, which is among them.
+std::vector<Sweep> sweeps_of(const std::vector<std::string>& names, const Recipe& r, int experts) {
+  std::vector<Sweep> sweeps;
+  for (const auto& name : names) {
+    std::set<int> values;
+    if (name == "top-k") values = {1, 2, 4, experts, r.top_k};
+    if (name == "gate-steps") values = {0, 25, 100, 400, r.gate_steps};
+    if (name == "pool-size") values = {2, 4, 6, 8, experts};
+    if (name == "rank") values = {2, 4, 8, 16, r.rank};
+    sweeps.push_back({name, {values.begin(), values.end()}});
+  }
+  return sweeps;
+}
+
+/// {"top-k": {"1": {"phatgoose": {"held_in": {"exact_match": [a value per seed], ...}, "held_out": ...}, ...}}}
+std::string sweeps_json(const std::vector<Sweep>& sweeps, const std::vector<SeedScores>& seeds) {
+  const auto entries = [](const auto& keys, const auto& value) {
+    std::string text;
+    for (const auto& key : keys) text += (text.empty() ? "" : ", ") + quote(key) + ": " + value(key);
+    return '{' + text + '}';
+  };
+  const auto keys_of = [](const auto& map) {
+    std::vector<std::string> keys;
+    for (const auto& [key, value] : map) keys.push_back(key);
+    return keys;
+  };
+  std::string all;
+  for (const Sweep& sweep : sweeps) {
+    std::string values;
+    for (const int value : sweep.values) {
+      const auto at = [&](const SeedScores& s) -> const auto& { return s.sweeps.at(sweep.name).at(value); };
+      values += fmt::format("{}      \"{}\": ", values.empty() ? "" : ",\n", value);
+      values += entries(keys_of(at(seeds[0])), [&](const std::string& method) {
+        return entries(keys_of(at(seeds[0]).at(method).groups), [&](const std::string& group) {
+          return entries(keys_of(at(seeds[0]).at(method).groups.at(group)), [&](const std::string& metric) {
+            std::vector<double> of_seeds;
+            for (const auto& s : seeds) of_seeds.push_back(at(s).at(method).groups.at(group).at(metric).value);
+            return fmt::format("[{}]", fmt::join(of_seeds, ", "));
+          });
+        });
+      });
+    }
+    all += fmt::format("{}    {}: {{\n{}\n    }}", all.empty() ? "" : ",\n", quote(sweep.name), values);
+  }
+  return "{\n" + all + "\n  }";
+}
+
+std::string sweep_table(const Sweep& sweep, const std::vector<SeedScores>& seeds) {
+  Table t({sweep.name, "method", ">held-in EM", ">held-out EM", ">held-out tokens"});
+  for (const int value : sweep.values)
+    for (const auto& [method, first] : seeds[0].sweeps.at(sweep.name).at(value)) {
+      std::vector<std::string> row{std::to_string(value), method};
+      for (const auto& [group, metric] : {std::pair("held_in", "exact_match"), std::pair("held_out", "exact_match"),
+                                          std::pair("held_out", "token_accuracy")}) {
+        std::vector<double> values;
+        for (const auto& s : seeds)
+          values.push_back(s.sweeps.at(sweep.name).at(value).at(method).groups.at(group).at(metric).value);
+        row.push_back(score_text(values, nullptr));
+      }
+      t.add(row);
+    }
+  return '\n' + t.text();
+}
 
 /// What the experiment depends on, and what was chosen in it.
 void note(Results& results, const Recipe& r, const std::vector<SeedScores>& seeds,
@@ -82,25 +150,29 @@ void run(Options o) {
   o.recipe.sizes.pretraining = o.recipe.base_steps * 64;
   const Json lists = parse_json(read_it_aloud, "read_it_aloud.json");
   const reproduce::ReadAloud family(lists);
+  o.recipe.sweeps = sweeps_of(o.sweeps, o.recipe, int(family.kinds().size()));
   std::vector<Step> steps;
   for (const auto seed : seeds) add_seed(steps, o.output, o.recipe, seed, family, seed == seeds[0]);
   run_steps(o, steps);
 
   std::vector<SeedScores> scores;
-  for (const auto seed : seeds) scores.push_back(read_seed(o.output, seed, family.kinds()));
+  for (const auto seed : seeds) scores.push_back(read_seed(o.output, seed, family.kinds(), o.recipe.sweeps));
   Results results = begin_results(seeds, "phatgoose", scores[0].tasks);
   for (auto& of_seed : scores)
     for (auto& [method, of_method] : of_seed.methods) results.add(method, of_method);
   const auto mixed = lists.texts("held_out_mixed");
   note(results, o.recipe, scores, mixed);
-  std::string best;
+  std::string best, sweep_tables;
+  if (!o.recipe.sweeps.empty()) results.note("sweeps", sweeps_json(o.recipe.sweeps, scores));
+  for (const Sweep& sweep : o.recipe.sweeps) sweep_tables += sweep_table(sweep, scores);
   for (const auto& s : scores) best += (best.empty() ? "" : ", ") + s.best;
   finish(o, steps, results,
          table(results, family.tasks(), mixed) +
              fmt::format("EM: lines right word for word; tokens: words right one by one. single is the expert that is "
                          "best on held-out tasks ({}),\noracle the best of each held-out task and on held-in lines "
                          "their own.\n",
-                         best));
+                         best) +
+             sweep_tables);
 }
 
 }  // namespace
@@ -111,10 +183,16 @@ void add_reproduce_phatgoose(Command& reproduce) {
       "phatgoose",
       "PHATGOOSE on a family of tasks that is made on the spot: trains a small T5, ten experts that each learn one "
       "kind of written form, their gates and the baselines, and measures all of them on the experts' tasks and on "
-      "lines "
-      "that "
-      "mix kinds, which nobody was trained on. What was done is kept: the same command goes on where it was stopped.");
+      "lines that mix kinds, which nobody was trained on. What was done is kept: the same command goes on where it was "
+      "stopped.");
   add_reproduce_options(c, *o);
+  c.add_option(
+       "--sweep", o->sweeps,
+       "Also vary one setting of the recipe at a time: top-k, gate-steps, pool-size (the first so many experts) "
+       "or rank")
+      ->delimiter(',')
+      ->check(Among({std::begin(sweep_names), std::end(sweep_names)}))
+      ->type_name("NAMES");
   add_number(c, "--base-steps", o->recipe.base_steps, "Training of the base, 64 lines a step");
   add_number(c, "--expert-steps", o->recipe.expert_steps, "Of each expert, 16 lines a step");
   add_number(c, "--gate-steps", o->recipe.gate_steps, "Of each gate, 16 lines a step");

@@ -10,12 +10,19 @@
 
 namespace anser::cli {
 
+/// A setting that is varied, all others being the recipe's: "top-k", "gate-steps", "pool-size" or "rank".
+struct Sweep {
+  std::string name;
+  std::vector<int> values;
+};
+
 /// How the miniature of PHATGOOSE is made; the defaults were chosen on the seeds 100 and 101.
 struct Recipe {
   reproduce::ReadAloudSizes sizes;
   int base_steps = 4000, expert_steps = 300, gate_steps = 100, multitask_steps = 500;
   int rank = 8, top_k = 2;
   double least_copying = 0.85;  // of a base: lines that it copies word for word
+  std::vector<Sweep> sweeps;
 };
 
 /// The steps of a seed, added to those of others; of one seed with what the report draws of its routing.
@@ -28,10 +35,12 @@ struct SeedScores {
   std::string best;                           // the expert that is best on held-out tasks
   std::map<std::string, std::string> oracle;  // each task's best
   double copying = 0;
-  std::string tasks;  // as results.json has them
+  std::string tasks;                                                                 // as results.json has them
+  std::map<std::string, std::map<int, std::map<std::string, MethodScores>>> sweeps;  // by setting, value and method
 };
 /// `kinds`: the experts.
-SeedScores read_seed(const std::string& directory, std::uint64_t seed, const std::vector<std::string>& kinds);
+SeedScores read_seed(const std::string& directory, std::uint64_t seed, const std::vector<std::string>& kinds,
+                     const std::vector<Sweep>& sweeps);
 
 /// Per question the place of the expert whose line is nearest: by the cosine of tf-idf weights of words.
 std::vector<int> nearest_by_words(const std::vector<std::vector<std::string>>& lines_of_experts,

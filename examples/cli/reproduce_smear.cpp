@@ -16,7 +16,7 @@ namespace {
 /// The defaults were chosen on the seeds 100 and 101.
 struct Recipe {
   reproduce::NumeralSizes sizes;
-  int base_steps = 900, steps = 800;
+  int base_steps = 900, steps = 1200;
   int experts = 8, bottleneck = 4;
   double least_copying = 0.85;
 };
@@ -85,7 +85,7 @@ void add_seed(std::vector<Step>& steps, const std::string& directory, const Reci
                                          n(experts),
                                          "--bottleneck",
                                          n(width),
-                                         "--no-norm",
+
                                          "--learn-along",
                                          ".*layer_norm.*",
                                          "--mixing-temperature",
