@@ -38,4 +38,14 @@ const char* paint_of(Bar::Kind kind);
 /// A chart of bars from 0 to 100 %; `axis` says of what.
 std::string method_bars(const std::string& title, const std::string& axis, const std::vector<Bar>& bars);
 
+/// Shares from 0 to 1 over the values of a setting, a line for each of at most eight methods, with intervals where they
+/// are known; `axis` says what the setting is.
+struct SettingLine {
+  std::string label;
+  std::vector<double> values;  // one for each setting
+  std::vector<std::optional<Interval>> intervals;
+};
+std::string setting_lines(const std::string& title, const std::string& axis, const std::vector<std::string>& settings,
+                          const std::vector<SettingLine>& lines);
+
 }  // namespace anser::cli

@@ -76,6 +76,22 @@ std::string oracle_of(const Json& results, const std::string& task) {
   return choice->kind() == Json::Kind::list ? choice->items().at(0).text() : choice->text();
 }
 
+void read_sweeps(Report& report, const Json& sweeps) {
+  for (const auto& setting : sweeps.keys()) {
+    ReportedSweep& sweep = report.sweeps.emplace_back();
+    sweep.setting = setting;
+    for (const auto& value : sweeps.at(setting).keys()) {
+      auto& v = sweep.values.emplace_back();
+      v.value = value;
+      const Json methods = sweeps.at(setting).at(value);
+      for (const auto& method : methods.keys())
+        for (const auto& group : methods.at(method).keys())
+          v.methods[method][group] = metrics_at(methods.at(method), {group}, report.seeds.size());
+    }
+    if (sweep.values.empty()) fail(sweeps.at(setting).place() + " has no values");
+  }
+}
+
 void read_results(Report& report, const std::string& path) {
   const Json results = read_json(path), methods = results.at("methods");
   report.experiment = results.text("experiment", "");
@@ -102,8 +118,9 @@ void read_results(Report& report, const std::string& path) {
     for (const auto& [name, metrics] : report.methods[0].tasks)
       report.tasks.push_back({name, "", oracle_of(results, name), 0});
   }
+  if (const auto sweeps = results.find("sweeps")) read_sweeps(report, *sweeps);
   for (const auto& key : results.keys())
-    if (key != "methods" && key != "tasks" && key != "oracle" && results.has(key))
+    if (key != "methods" && key != "sweeps" && key != "tasks" && key != "oracle" && results.has(key))
       add_settings(report.settings, key, results.at(key));
 }
 

@@ -162,6 +162,12 @@ std::string report_page(const Report& r) {
                                : "The interval over examples: what if other questions of these tasks had been asked? "
                                  "Tasks count alike, whatever their size.") +
                      group_tables(r, "held_out") + group_tables(r, "held_in") + task_table(r)) +
+         (r.sweeps.empty() ? std::string()
+                           : section("What the settings do",
+                                     paragraph("Everything as above but for one setting at a time. Points are means "
+                                               "over seeds; lines through them, from five seeds on, the 95 % interval "
+                                               "over seeds.") +
+                                         sweeps_part(r))) +
          routing_part(r) + curves_part(r) + settings_part(r) + "</body></html>\n";
 }
 

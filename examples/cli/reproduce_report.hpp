@@ -28,6 +28,16 @@ struct ReportedTask {
   std::size_t examples = 0;         // 0: not known
 };
 
+/// One setting, varied.
+struct ReportedSweep {
+  struct Value {
+    std::string value;
+    std::map<std::string, std::map<std::string, ReportedMetrics>> methods;  // and their groups
+  };
+  std::string setting;
+  std::vector<Value> values;
+};
+
 /// All that the page of an experiment shows.
 struct Report {
   std::string experiment;  // the method that it is about, or empty
@@ -35,6 +45,7 @@ struct Report {
   std::vector<ReportedMethod> methods;
   std::vector<ReportedTask> tasks;
   std::vector<std::pair<std::string, std::string>> settings;
+  std::vector<ReportedSweep> sweeps;
   std::optional<Routing> routing;
   struct Stage {
     std::string name;
@@ -69,6 +80,8 @@ std::string verdict_on(const Report& report, const std::string& group, const std
 std::string group_tables(const Report& report, const std::string& group);
 std::string task_table(const Report& report);
 std::string method_list(const Report& report);
+/// Pictures of the sweeps, or nothing where there are none.
+std::string sweeps_part(const Report& report);
 std::string routing_part(const Report& report);
 
 }  // namespace anser::cli
