@@ -42,12 +42,12 @@ std::string tasks_text(const std::vector<TaskScores>& tasks) {
   return "{\n" + text + "\n  }";
 }
 
-Results begin_results(const std::vector<std::uint64_t>& seeds, const std::string& experiment,
-                      const std::string& tasks) {
+Results begin_results(const std::vector<std::uint64_t>& seeds, const std::string& experiment, const std::string& tasks,
+                      const std::string& scale) {
   Results results(seeds);
   results.note("version", quote(ANSER_VERSION));
   results.note("experiment", quote(experiment));
-  results.note("scale", quote("mini"));
+  results.note("scale", quote(scale));
   results.note("tasks", tasks);
   return results;
 }
@@ -96,9 +96,12 @@ void add_number(Command& c, const char* name, int& value, const char* help) {
       ->group("Other than the recipe");
 }
 
-void add_reproduce_options(Command& c, ReproduceOptions& o) {
-  c.add_option("--scale", o.scale, "mini: all of it, in minutes on two cores")
-      ->check(Among({"mini"}))
+void add_reproduce_options(Command& c, ReproduceOptions& o, const std::vector<std::string>& scales) {
+  c.add_option("--scale", o.scale,
+               scales.size() > 1
+                   ? "mini: all of it, in minutes on two cores; full: on a model, a pool and tasks of yours"
+                   : "mini: all of it, in minutes on two cores")
+      ->check(Among(scales))
       ->type_name("NAME")
       ->capture_default_str();
   c.add_option("--seeds", o.seeds, "Each draws its own tasks and trains everything anew")

@@ -17,7 +17,8 @@ struct ReproduceOptions {
   std::vector<std::string> seeds{"0"};
   int jobs = 0;  // 0: one per core
 };
-void add_reproduce_options(Command& c, ReproduceOptions& o);
+/// `scales`: those that the experiment has.
+void add_reproduce_options(Command& c, ReproduceOptions& o, const std::vector<std::string>& scales);
 /// Adds to --help what changes a recipe.
 void add_number(Command& c, const char* name, int& value, const char* help);
 
@@ -26,7 +27,8 @@ std::vector<std::uint64_t> seeds_of(const ReproduceOptions& o);
 void run_steps(const ReproduceOptions& o, const std::vector<Step>& steps);
 
 /// Results with what every experiment notes; `tasks` as tasks_text makes it.
-Results begin_results(const std::vector<std::uint64_t>& seeds, const std::string& experiment, const std::string& tasks);
+Results begin_results(const std::vector<std::uint64_t>& seeds, const std::string& experiment, const std::string& tasks,
+                      const std::string& scale = "mini");
 /// {task: {"group", "examples"}}
 std::string tasks_text(const std::vector<TaskScores>& tasks);
 /// ["a", "b"]

@@ -17,6 +17,8 @@ struct Options {
   EvaluationOptions evaluation{{"exact_match", "token_accuracy"}, true, 128, 64};
   std::vector<std::string> routers, single;
   std::string tasks, nearest, output;
+  int limit = 0;
+  bool generate = false;
 };
 
 /// {"task": write(values of its examples)}, the questions being in the order of the tasks.
@@ -103,7 +105,9 @@ std::string nearest_text(const Options& o, Engine& engine, const Tokenizer& toke
 
 void run(Options o) {
   const Tokenizer tokenizer = open_tokenizer(o.engine.model);
-  const Exam exam = make_exam(read_tasks(o.tasks), tokenizer);
+  const Exam exam = make_exam(read_tasks(o.tasks, o.limit), tokenizer);
+  o.evaluation.teacher_forced = !o.generate;
+  check_metrics(o.evaluation, exam.tasks);
   o.engine.router = options_of(o.routers.empty() ? "none" : o.routers[0], o.engine.router);
   const auto engine = open_engine(o.engine);
   Progress progress("measuring", exam.questions.size() * (o.routers.size() + o.single.size()));
@@ -135,8 +139,9 @@ std::map<std::string, std::vector<TaskScores>> measured_scores(const Json& file)
     for (const auto& task : file.at("scores").at(method).keys()) {
       const Json entry = file.at("scores").at(method).at(task);
       TaskScores t{task, entry.text("group"), {}};
-      for (const std::string metric : {"exact_match", "token_accuracy"})
-        for (const auto& v : entry.at(metric).items()) t.values[metric].push_back(v.real());
+      for (const auto& metric : entry.keys())
+        if (metric != "group")
+          for (const auto& v : entry.at(metric).items()) t.values[metric].push_back(v.real());
       scores[method].push_back(std::move(t));
     }
   return scores;
@@ -144,10 +149,8 @@ std::map<std::string, std::vector<TaskScores>> measured_scores(const Json& file)
 
 void add_reproduce_measure(Command& reproduce) {
   auto o = std::make_shared<Options>();
-  Command& c = reproduce.add_subcommand(
-      "measure",
-      "A step of the others: exact match and token accuracy of each question, by routers and by experts alone, with "
-      "the target before the decoder.");
+  Command& c = reproduce.add_subcommand("measure",
+                                        "A step of the others: what routers, and experts alone, get on each question.");
   add_model_options(c, o->engine);
   c.add_option("--pool", o->engine.pool, "Directory of expert directories; not needed by the router none")
       ->type_name("DIR");
@@ -161,6 +164,22 @@ void add_reproduce_measure(Command& reproduce) {
   c.add_option("--allow", o->engine.router.allow, "These experts alone are in the pool")
       ->delimiter(',')
       ->type_name("NAMES");
+  c.add_option("--router-option", o->engine.router.settings, "KEY=VALUE of a router, as eval takes it")
+      ->type_name("KEY=VALUE");
+  c.add_option("--metric", o->evaluation.metrics, "As eval has them")
+      ->delimiter(',')
+      ->check(Among({std::begin(metric_names), std::end(metric_names)}))
+      ->type_name("NAMES")
+      ->capture_default_str();
+  c.add_flag("--generate", o->generate, "Generate answers; else the target is before the decoder");
+  c.add_option("--max-new-tokens", o->evaluation.max_new_tokens, "Tokens per answer at most")
+      ->check(Between(1, 1 << 20))
+      ->type_name("N")
+      ->capture_default_str();
+  c.add_option("--limit", o->limit, "Questions of each task at most, evenly spread over its file; 0: all")
+      ->check(Between(0, 1 << 30))
+      ->type_name("N")
+      ->capture_default_str();
   c.add_option("--nearest", o->nearest,
                "Say also whose line is nearest to each question, by the base encoder and by words; <expert>.jsonl in "
                "this directory has each expert's lines")

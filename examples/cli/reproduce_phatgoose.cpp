@@ -16,6 +16,7 @@ namespace {
 struct Options : ReproduceOptions {
   Recipe recipe;
   std::vector<std::string> sweeps;
+  FullOptions full;
 };
 
 constexpr const char* sweep_names[] = {"top-k", "gate-steps", "pool-size", "rank"};
@@ -98,12 +99,12 @@ void note(Results& results, const Recipe& r, const std::vector<SeedScores>& seed
   std::vector<std::string> best;
   std::string copying, oracle;
   for (const auto& s : seeds) {
-    best.push_back(s.best);
+    best.push_back(s.choice.best);
     copying += fmt::format("{}{}", copying.empty() ? "" : ", ", s.copying);
   }
-  for (const auto& [task, first] : seeds[0].oracle) {
+  for (const auto& [task, first] : seeds[0].choice.oracle) {
     std::vector<std::string> experts;
-    for (const auto& s : seeds) experts.push_back(s.oracle.at(task));
+    for (const auto& s : seeds) experts.push_back(s.choice.oracle.at(task));
     oracle += fmt::format("{}    {}: {}", oracle.empty() ? "" : ",\n", quote(task), list_text(experts));
   }
   results.note("base_copies", '[' + copying + ']');
@@ -146,6 +147,11 @@ std::string table(const Results& results, const std::vector<std::string>& held_o
 }
 
 void run(Options o) {
+  if (o.scale == "full") {
+    check(o.sweeps.empty(), "--sweep is of --scale mini");
+    o.full.top_k = o.recipe.top_k;
+    return reproduce_full(o, o.full);
+  }
   const auto seeds = seeds_of(o);
   o.recipe.sizes.pretraining = o.recipe.base_steps * 64;
   const Json lists = parse_json(read_it_aloud, "read_it_aloud.json");
@@ -165,7 +171,7 @@ void run(Options o) {
   std::string best, sweep_tables;
   if (!o.recipe.sweeps.empty()) results.note("sweeps", sweeps_json(o.recipe.sweeps, scores));
   for (const Sweep& sweep : o.recipe.sweeps) sweep_tables += sweep_table(sweep, scores);
-  for (const auto& s : scores) best += (best.empty() ? "" : ", ") + s.best;
+  for (const auto& s : scores) best += (best.empty() ? "" : ", ") + s.choice.best;
   finish(o, steps, results,
          table(results, family.tasks(), mixed) +
              fmt::format("EM: lines right word for word; tokens: words right one by one. single is the expert that is "
@@ -185,7 +191,41 @@ void add_reproduce_phatgoose(Command& reproduce) {
       "kind of written form, their gates and the baselines, and measures all of them on the experts' tasks and on "
       "lines that mix kinds, which nobody was trained on. What was done is kept: the same command goes on where it was "
       "stopped.");
-  add_reproduce_options(c, *o);
+  add_reproduce_options(c, *o, {"mini", "full"});
+  const auto own = [&](const char* name, std::string& value, const char* help, const char* type) {
+    c.add_option(name, value, help)->type_name(type)->group("At full scale");
+  };
+  own("--model", o->full.model, "Model directory, as generate takes it", "DIR");
+  own("--pool", o->full.pool, "Directory of expert directories, with gates, and with activations for that baseline",
+      "DIR");
+  own("--tasks", o->full.tasks, "Directory of tasks, as eval reads it: held_in of the experts' own, held_out of others",
+      "DIR");
+  own("--encoder", o->full.encoder,
+      "Sentence encoder that the pool's embeddings were made with (anser pool embeddings), for the baseline retrieval",
+      "DIR");
+  c.add_option("--backend", o->full.backend, "cpu, or cuda where an NVIDIA GPU is; then --jobs 1 is best")
+      ->check(Among({"cpu", "cuda"}))
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group("At full scale");
+  c.add_option("--dtype", o->full.dtype, "Storage of weights: f32, or bf16")
+      ->check(Among({"f32", "bf16"}))
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group("At full scale");
+  c.add_option("--limit", o->full.limit, "Questions of each task at most, evenly spread over its file; 0: all")
+      ->check(Between(0, 1 << 30))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("At full scale");
+  c.add_option("--batch-size", o->full.batch_size, "Questions at once")
+      ->check(Between(1, 1 << 16))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("At full scale");
+  c.add_flag("--without-single", o->full.without_single,
+             "Leave Best Individual and Oracle out, which measure every expert on every task")
+      ->group("At full scale");
   c.add_option(
        "--sweep", o->sweeps,
        "Also vary one setting of the recipe at a time: top-k, gate-steps, pool-size (the first so many experts) "
@@ -208,8 +248,10 @@ void add_reproduce_phatgoose(Command& reproduce) {
       ->type_name("X")
       ->capture_default_str()
       ->group("Other than the recipe");
-  add_examples(c, {"anser reproduce phatgoose --output phatgoose",
-                   "anser reproduce phatgoose --scale mini --seeds 0,1,2 --jobs 8 --output phatgoose"});
+  add_examples(
+      c, {"anser reproduce phatgoose --output phatgoose",
+          "anser reproduce phatgoose --scale mini --seeds 0,1,2 --jobs 8 --output phatgoose",
+          "anser reproduce phatgoose --scale full --model t5-xl-lm --pool flan --tasks bbh --jobs 1 --output out"});
   c.callback([o] { run(*o); });
 }
 

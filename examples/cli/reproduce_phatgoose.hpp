@@ -29,11 +29,19 @@ struct Recipe {
 void add_seed(std::vector<Step>& steps, const std::string& directory, const Recipe& recipe, std::uint64_t seed,
               const reproduce::ReadAloud& family, bool with_routing);
 
+/// Whom "single" and "oracle" hear.
+struct Choice {
+  std::string best;  // the expert that is best on held-out tasks
+  std::map<std::string, std::string>
+      oracle;  // each task's best; on a held-in task its own expert, where one has its name
+};
+/// Adds "single" and "oracle" to what methods got, from what each expert got alone ("single/<expert>").
+Choice choose_best(std::map<std::string, std::vector<TaskScores>>& scores, const std::vector<std::string>& experts);
+
 /// What one seed's steps measured.
 struct SeedScores {
   std::vector<std::pair<std::string, MethodScores>> methods;
-  std::string best;                           // the expert that is best on held-out tasks
-  std::map<std::string, std::string> oracle;  // each task's best
+  Choice choice;
   double copying = 0;
   std::string tasks;                                                                 // as results.json has them
   std::map<std::string, std::map<int, std::map<std::string, MethodScores>>> sweeps;  // by setting, value and method
@@ -49,5 +57,15 @@ std::vector<int> nearest_by_words(const std::vector<std::vector<std::string>>& l
 /// expert.
 std::vector<int> nearest_by_vectors(const std::vector<float>& lines, const std::vector<std::size_t>& counts,
                                     const std::vector<float>& questions, std::size_t width);
+
+/// --scale full: a pool that is there, on tasks that are.
+struct FullOptions {
+  std::string model, pool, tasks, encoder;
+  std::string backend = "cpu", dtype = "f32";
+  int top_k = 2, limit = 0, batch_size = 16;
+  bool without_single = false;
+  std::vector<std::string> metrics{"accuracy", "exact_match", "token_f1", "rouge_l"};
+};
+void reproduce_full(const ReproduceOptions& o, const FullOptions& full);
 
 }  // namespace anser::cli

@@ -148,10 +148,74 @@ void add_seed(std::vector<Step>& steps, const std::string& directory, const Reci
     }
 }
 
+using Scores = std::map<std::string, std::vector<TaskScores>>;
+
+namespace {
+
+/// What is decided per question, of what each expert got on it alone. `chosen`: by task and question an expert's place.
+std::vector<TaskScores> put_together(const std::vector<const std::vector<TaskScores>*>& alone,
+                                     const std::vector<std::vector<int>>& chosen) {
+  std::vector<TaskScores> all = *alone[0];
+  for (std::size_t t = 0; t < all.size(); ++t)
+    for (auto& [metric, values] : all[t].values)
+      for (std::size_t i = 0; i < values.size(); ++i)
+        values[i] = (*alone[std::size_t(chosen[t][i])])[t].values.at(metric)[i];
+  return all;
+}
+
+std::vector<const std::vector<TaskScores>*> each_alone(const Scores& scores, const std::vector<std::string>& experts) {
+  std::vector<const std::vector<TaskScores>*> alone;
+  for (const auto& e : experts) alone.push_back(&scores.at("single/" + e));
+  return alone;
+}
+
+/// The first metric counts; where that is alike, as where nobody has any exact match, the second.
+std::pair<double, double> worth(const TaskScores& t) {
+  const auto of = [&](std::initializer_list<const char*> metrics) {
+    for (const char* m : metrics)
+      if (const auto found = t.values.find(m); found != t.values.end()) return mean(found->second);
+    return 0.0;
+  };
+  return {of({"accuracy", "exact_match"}), of({"token_accuracy", "token_f1"})};
+}
+
+}  // namespace
+
+Choice choose_best(Scores& scores, const std::vector<std::string>& experts) {
+  const auto alone = each_alone(scores, experts);
+  Choice choice;
+  std::size_t best = 0;
+  std::pair<double, double> most{-1, -1};
+  for (std::size_t k = 0; k < experts.size(); ++k) {
+    std::pair<double, double> sum{0, 0};
+    for (const TaskScores& t : *alone[k])
+      if (t.group == "held_out") sum = {sum.first + worth(t).first, sum.second + worth(t).second};
+    if (sum > most) most = sum, best = k;
+  }
+  choice.best = experts[best];
+  std::vector<std::vector<int>> oracle;
+  for (std::size_t t = 0; t < alone[0]->size(); ++t) {
+    const TaskScores& task = (*alone[0])[t];
+    const auto owner = std::find(experts.begin(), experts.end(), task.task);
+    std::size_t own = 0;
+    if (task.group == "held_in" && owner != experts.end())
+      own = std::size_t(owner - experts.begin());
+    else
+      for (std::size_t k = 1; k < experts.size(); ++k)
+        if (worth((*alone[k])[t]) > worth((*alone[own])[t])) own = k;
+    oracle.emplace_back(task.values.begin()->second.size(), int(own));
+    choice.oracle[task.task] = experts[own];
+  }
+  auto of_oracle = put_together(alone, oracle), of_best = *alone[best];
+  scores["oracle"] = std::move(of_oracle);
+  scores["single"] = std::move(of_best);
+  return choice;
+}
+
 SeedScores read_seed(const std::string& directory, std::uint64_t seed, const std::vector<std::string>& kinds,
                      const std::vector<Sweep>& sweeps) {
   const std::string here = directory + "/seed-" + std::to_string(seed);
-  std::map<std::string, std::vector<TaskScores>> scores;
+  Scores scores;
   std::map<std::string, std::vector<std::vector<int>>> chosen;  // by method, task and question: an expert's place
   for (const std::string name : measured) {
     const Json file = read_json(here + "/scores/" + name + ".json");
@@ -166,48 +230,9 @@ SeedScores read_seed(const std::string& directory, std::uint64_t seed, const std
         }
   }
 
-  // What is decided per line is put together from what each expert got on it alone.
-  std::vector<const std::vector<TaskScores>*> alone;
-  for (const auto& kind : kinds) alone.push_back(&scores.at("single/" + kind));
-  const auto put_together = [&](const std::vector<std::vector<int>>& experts) {
-    std::vector<TaskScores> all = *alone[0];
-    for (std::size_t t = 0; t < all.size(); ++t)
-      for (auto& [metric, values] : all[t].values)
-        for (std::size_t i = 0; i < values.size(); ++i)
-          values[i] = (*alone[std::size_t(experts[t][i])])[t].values.at(metric)[i];
-    return all;
-  };
-  for (const auto& [method, experts] : chosen) scores[method] = put_together(experts);
-
-  // Best by exact match; where that is alike, as where nobody has any, by token accuracy.
-  const auto worth = [](const TaskScores& t) {
-    return std::pair(mean(t.values.at("exact_match")), mean(t.values.at("token_accuracy")));
-  };
+  for (const auto& [method, experts] : chosen) scores[method] = put_together(each_alone(scores, kinds), experts);
   SeedScores result;
-  std::size_t best = 0;
-  std::pair<double, double> most{-1, -1};
-  for (std::size_t k = 0; k < kinds.size(); ++k) {
-    std::pair<double, double> sum{0, 0};
-    for (const TaskScores& t : *alone[k])
-      if (t.group == "held_out") sum = {sum.first + worth(t).first, sum.second + worth(t).second};
-    if (sum > most) most = sum, best = k;
-  }
-  result.best = kinds[best];
-  scores["single"] = *alone[best];
-  std::vector<std::vector<int>> oracle;
-  for (std::size_t t = 0; t < alone[0]->size(); ++t) {
-    const TaskScores& task = (*alone[0])[t];
-    std::size_t own = 0;
-    if (task.group == "held_in")
-      own = std::size_t(std::find(kinds.begin(), kinds.end(), task.task) - kinds.begin());
-    else
-      for (std::size_t k = 1; k < kinds.size(); ++k)
-        if (worth((*alone[k])[t]) > worth((*alone[own])[t])) own = k;
-    oracle.emplace_back(task.values.at("exact_match").size(), int(own));
-    result.oracle[task.task] = kinds[own];
-  }
-  scores["oracle"] = put_together(oracle);
-
+  result.choice = choose_best(scores, kinds);
   for (const std::string method : {"none", "multitask", "single", "oracle", "retrieval", "retrieval-bow", "uniform",
                                    "average-activation", "arrow", "spectr", "phatgoose"})
     result.methods.emplace_back(method, summarise(scores.at(method), 2000, seed));
@@ -223,7 +248,7 @@ SeedScores read_seed(const std::string& directory, std::uint64_t seed, const std
         result.sweeps[sweep.name][value][method] = summarise(of_method, 100, seed);
       }
   result.copying = copying_of(directory, "seed-" + std::to_string(seed));
-  result.tasks = tasks_text(*alone[0]);
+  result.tasks = tasks_text(scores.at("none"));
   return result;
 }
 

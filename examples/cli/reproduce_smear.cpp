@@ -184,7 +184,7 @@ void add_reproduce_smear(Command& reproduce) {
       "pool "
       "of experts together with its router, on eight tasks in pairs that want the same and that contradict each other. "
       "What was done is kept: the same command goes on where it was stopped.");
-  add_reproduce_options(c, *o);
+  add_reproduce_options(c, *o, {"mini"});
   add_number(c, "--base-steps", o->recipe.base_steps, "Training of the base, 64 lines a step");
   add_number(c, "--steps", o->recipe.steps, "Of each pool with its router, 64 lines a step");
   add_number(c, "--experts", o->recipe.experts, "Of each pool");

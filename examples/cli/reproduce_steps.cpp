@@ -64,6 +64,30 @@ std::string content_of(const std::string& directory, const Step& step) {
   return hash.hex();
 }
 
+/// Names, sizes and times of a file, or of all files of a folder: reading billions of bytes again would cost more than
+/// many a step.
+std::string stamp_of(const std::string& path) {
+  std::vector<std::string> lines;
+  const auto note = [&](const fs::path& file) {
+    std::error_code problem;
+    const auto size = fs::file_size(file, problem);
+    check(!problem, file.string(), " cannot be read: ", problem.message());
+    lines.push_back(
+        concat(file.string(), ' ', size, ' ', fs::last_write_time(file, problem).time_since_epoch().count(), '\n'));
+  };
+  check(fs::exists(path), path, " does not exist");
+  if (fs::is_directory(path)) {
+    for (const auto& entry : fs::recursive_directory_iterator(path))
+      if (entry.is_regular_file()) note(entry.path());
+  } else {
+    note(path);
+  }
+  std::sort(lines.begin(), lines.end());
+  std::string all;
+  for (const auto& line : lines) all += line;
+  return all;
+}
+
 enum class State { waiting, running, done };
 
 struct Progressed {
@@ -126,6 +150,7 @@ class Run {
     Sha256 hash;
     hash.update(ANSER_VERSION "\n");
     for (const auto& word : steps_[i].words) hash.update(quote(word) + '\n');
+    for (const auto& path : steps_[i].reads) hash.update(stamp_of(path));
     for (const std::size_t before : steps_[i].after) hash.update(all_[before].content + '\n');
     return hash.hex();
   }

@@ -74,6 +74,9 @@ BOOST_AUTO_TEST_CASE(results_have_every_method_and_task) {
   BOOST_TEST(results.texts("mixed_tasks").size() == 7u);
   BOOST_TEST(results.texts("best_individual").size() == 1u);
   BOOST_TEST(results.at("oracle").texts("CARD") == std::vector<std::string>{"CARD"});
+  for (const std::string file : {"report.html", "routing.json", "commands.txt"})
+    BOOST_TEST(fs::exists(whole() / file), file);
+  BOOST_TEST(results.at("tasks").at("recipe").text("group") == "held_out");
   for (const std::string file :
        {"data/held_in/CARD.jsonl", "data/held_out/recipe.jsonl", "base/model.safetensors",
         "base/training/metrics.jsonl", "experts/FR/gate.safetensors", "experts/FR/activations.safetensors",
@@ -83,7 +86,8 @@ BOOST_AUTO_TEST_CASE(results_have_every_method_and_task) {
 
 BOOST_AUTO_TEST_CASE(any_number_of_jobs_gives_the_same_bytes) {
   run_well(brief + "--jobs 3 --output three");
-  BOOST_TEST(read(scratch() / "three/results.json") == read(whole() / "results.json"));
+  for (const std::string file : {"results.json", "routing.json", "commands.txt"})
+    BOOST_TEST(read(scratch() / "three" / file) == read(whole() / file), file);
 }
 
 BOOST_AUTO_TEST_CASE(steps_that_were_done_are_passed_over) {
@@ -114,6 +118,44 @@ BOOST_AUTO_TEST_CASE(a_run_that_was_stopped_goes_on_to_the_same_results) {
   }
   run_well(brief + "--jobs 2 --output stopped");
   BOOST_TEST(read(scratch() / "stopped/results.json") == read(whole() / "results.json"));
+}
+
+BOOST_AUTO_TEST_CASE(sweeps_vary_one_setting) {
+  fs::copy(whole(), scratch() / "sweeps", fs::copy_options::recursive);
+  const auto said = run_well(brief + "--sweep top-k,gate-steps,pool-size,rank --output sweeps");
+  BOOST_TEST(said.find("gate-steps  method") != said.npos, said);
+  const auto sweeps = anser::read_json((scratch() / "sweeps/results.json").string()).at("sweeps");
+  BOOST_TEST((sweeps.keys() == std::vector<std::string>{"top-k", "gate-steps", "pool-size", "rank"}));
+  BOOST_TEST((sweeps.at("top-k").keys() == std::vector<std::string>{"1", "2", "4", "10"}));
+  BOOST_TEST((sweeps.at("gate-steps").keys() == std::vector<std::string>{"0", "2", "25", "100", "400"}));
+  BOOST_TEST((sweeps.at("pool-size").keys() == std::vector<std::string>{"2", "4", "6", "8", "10"}));
+  BOOST_TEST((sweeps.at("rank").keys() == std::vector<std::string>{"2", "4", "8", "16"}));
+  BOOST_TEST(
+      (sweeps.at("top-k").at("4").keys() == std::vector<std::string>{"arrow", "average-activation", "phatgoose"}));
+  // What was varied is what was used, and the recipe's own value gives its results.
+  const auto here = scratch() / "sweeps/seed-100";
+  BOOST_TEST(read(here / "scores/sweep-gate-steps-2.json") == read(here / "scores/sweep-rank-2.json"));
+  BOOST_TEST(read(here / "pools/gate-steps-25/FR/gate.safetensors") == read(here / "gates-25/FR/gate.safetensors"));
+  const auto inspected = run_well("inspect sweeps/seed-100/pools/rank-4/FR");
+  BOOST_TEST(inspected.find("rank         4") != inspected.npos, inspected);
+  const auto page = read(scratch() / "sweeps/report.html");
+  BOOST_TEST(page.find("What the settings do") != page.npos);
+}
+
+BOOST_AUTO_TEST_CASE(smear_has_every_joint_routing) {
+  const std::string few =
+      "reproduce smear --base-steps 6 --steps 2 --large-lines 10 --small-lines 4 --test-lines 3 --least-copying 0 "
+      "--seeds 100 ";
+  const auto said = run_well(few + "--jobs 2 --output smear");
+  BOOST_TEST(said.find("SMEAR in miniature, 1 seed") != said.npos, said);
+  const auto results = anser::read_json((scratch() / "smear/results.json").string());
+  BOOST_TEST((results.at("methods").keys() ==
+              std::vector<std::string>{"none", "1x-compute", "hash", "tag", "top1", "st-gumbel", "reinforce",
+                                       "dselect-k", "latent-skills", "adamix", "ensemble", "1x-parameters", "smear"}));
+  BOOST_TEST(results.at("methods").at("smear").at("tasks").keys().size() == 8u);
+  BOOST_TEST(fs::exists(scratch() / "smear/report.html"));
+  run_well(few + "--jobs 1 --output smear-alone");
+  BOOST_TEST(read(scratch() / "smear-alone/results.json") == read(scratch() / "smear/results.json"));
 }
 
 BOOST_AUTO_TEST_CASE(steps_that_fail) {

@@ -1,0 +1,141 @@
+// anser reproduce phatgoose --scale full: the paper's comparison on a model, a pool and tasks that a user brings.
+#include <fmt/format.h>
+#include <anser/io/pool.hpp>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "options.hpp"
+#include "reproduce_phatgoose.hpp"
+#include "seed_steps.hpp"
+#include "text.hpp"
+
+namespace anser::cli {
+namespace {
+namespace fs = std::filesystem;
+
+bool all_have(const Pool& pool, std::shared_ptr<const Source> Expert::*part) {
+  return std::all_of(pool.experts.begin(), pool.experts.end(), [&](const Expert& e) { return (e.*part) != nullptr; });
+}
+
+/// A table of a group: methods down, metrics across.
+std::string table(const Results& results, const std::string& group) {
+  std::vector<std::string> metrics;
+  for (const auto& [metric, e] : results.methods()[0].by_seed[0].groups.at(group)) metrics.push_back(metric);
+  if (metrics.empty()) return {};
+  std::vector<std::string> head{"method"};
+  for (const auto& metric : metrics) head.push_back('>' + metric);
+  Table t(head);
+  for (const auto& m : results.methods()) {
+    std::vector<std::string> row{m.name};
+    for (const auto& metric : metrics) {
+      const Estimate& e = m.by_seed[0].groups.at(group).at(metric);
+      row.push_back(score_text({e.value}, &e.interval));
+    }
+    t.add(row);
+  }
+  return (group == "held_in" ? "held in" : "held out") + std::string(": means in % [95 % interval over examples]\n") +
+         t.text() + '\n';
+}
+
+}  // namespace
+
+void reproduce_full(const ReproduceOptions& o, const FullOptions& f) {
+  for (const auto& [name, value] :
+       {std::pair("--model", f.model), std::pair("--pool", f.pool), std::pair("--tasks", f.tasks)})
+    check(!value.empty(), "--scale full needs ", name, " DIR: it measures a pool of yours on tasks of yours");
+  check(o.seeds.size() == 1,
+        "--scale full trains nothing: one of --seeds draws the bootstrap samples, more say nothing");
+  const Pool pool = load_pool(f.pool);
+  // Steps run in the experiment's folder.
+  const auto absolute = [](const std::string& path) { return fs::absolute(path).lexically_normal().string(); };
+  const std::string model = absolute(f.model), experts = absolute(f.pool), tasks = absolute(f.tasks);
+  std::vector<std::string> names, order, left_out;
+  for (const Expert& e : pool.experts) names.push_back(e.name);
+
+  std::vector<Step> steps;
+  const auto measure = [&](const std::string& name, const Words& what, const Words& reads) {
+    order.push_back(name);
+    Step step{"scores/" + name,
+              together({{"reproduce",
+                         "measure",
+                         "--model",
+                         model,
+                         "--pool",
+                         experts,
+                         "--tasks",
+                         tasks,
+                         "--generate",
+                         "--metric",
+                         fmt::format("{}", fmt::join(f.metrics, ",")),
+                         "--top-k",
+                         std::to_string(f.top_k),
+                         "--limit",
+                         std::to_string(f.limit),
+                         "--batch-size",
+                         std::to_string(f.batch_size),
+                         "--backend",
+                         f.backend,
+                         "--dtype",
+                         f.dtype,
+                         "--output",
+                         "scores/" + name + ".json"},
+                        what}),
+              {},
+              {"scores/" + name + ".json"},
+              60};
+    step.reads = together({{model, experts, tasks}, reads});
+    steps.push_back(std::move(step));
+  };
+  const auto by_router = [&](const std::string& router, bool possible, const std::string& needs) {
+    if (possible)
+      measure(router, {"--routers", router}, {});
+    else
+      left_out.push_back(router + " (" + needs + ")");
+  };
+  by_router("none", true, "");
+  by_router("uniform", true, "");
+  by_router("phatgoose", all_have(pool, &Expert::gates), "not every expert has gates; anser train gate makes them");
+  by_router("average-activation", all_have(pool, &Expert::activations),
+            "not every expert has mean activations; anser pool activations makes them");
+  by_router("arrow", pool.kind == "LORA", "for LoRA alone");
+  by_router("spectr", pool.kind == "LORA", "for LoRA alone");
+  if (f.encoder.empty())
+    left_out.push_back("retrieval (no --encoder)");
+  else
+    measure("retrieval", {"--routers", "retrieval", "--router-option", "encoder=" + absolute(f.encoder)},
+            {absolute(f.encoder)});
+  if (f.without_single) left_out.push_back("single, oracle (--without-single)");
+  const std::vector<std::string> methods = order;
+  if (!f.without_single)
+    for (const auto& name : names) measure("single-" + name, {"--single", name}, {});
+  for (const auto& text : left_out) tell("left out: " + text);
+  run_steps(o, steps);
+
+  std::map<std::string, std::vector<TaskScores>> scores;
+  for (const auto& name : order)
+    for (auto& [method, of_method] : measured_scores(read_json(o.output + "/scores/" + name + ".json")))
+      scores[method] = std::move(of_method);
+  const auto seed = seeds_of(o)[0];
+  Results results = begin_results({seed}, "phatgoose", tasks_text(scores.at("none")), "full");
+  results.note("settings",
+               fmt::format("{{\n    \"model\": {},\n    \"pool\": {},\n    \"experts\": {},\n    \"top_k\": "
+                           "{},\n    \"limit\": {},\n    \"dtype\": {}\n  }}",
+                           quote(fs::path(model).filename().string()), quote(fs::path(experts).filename().string()),
+                           list_text(names), f.top_k, f.limit, quote(f.dtype)));
+  results.note("left_out", list_text(left_out));
+  std::vector<std::string> shown = methods;
+  if (!f.without_single) {
+    const Choice choice = choose_best(scores, names);
+    results.note("best_individual", list_text({choice.best}));
+    std::string oracle;
+    for (const auto& [task, expert] : choice.oracle)
+      oracle += (oracle.empty() ? "    " : ",\n    ") + quote(task) + ": " + list_text({expert});
+    results.note("oracle", "{\n" + oracle + "\n  }");
+    shown.insert(shown.begin() + 1, {"single", "oracle"});
+  }
+  for (const auto& method : shown) results.add(method, summarise(scores.at(method), 2000, seed));
+  finish(o, steps, results, table(results, "held_in") + table(results, "held_out"));
+}
+
+}  // namespace anser::cli
