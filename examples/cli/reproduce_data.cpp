@@ -12,7 +12,7 @@ namespace {
 struct Options {
   reproduce::ReadAloudSizes sizes;
   std::uint64_t seed = 0;
-  std::string output;
+  std::string words, output;
 };
 struct SmearOptions {
   reproduce::NumeralSizes sizes;
@@ -34,7 +34,7 @@ std::string config_text(std::size_t vocabulary) {
 }
 
 void run(const Options& o) {
-  const Json lists = parse_json(read_it_aloud, "read_it_aloud.json");
+  const Json lists = o.words.empty() ? parse_json(read_it_aloud, "read_it_aloud.json") : read_json(o.words);
   reproduce::write_read_aloud(o.output, lists, o.seed, o.sizes);
   const auto words = reproduce::ReadAloud(lists).words().size();
   write_file(o.output + "/config.json", config_text(words + 3 + reproduce::ReadAloud::sentinels));
@@ -68,6 +68,8 @@ void add_reproduce_data(Command& reproduce) {
   add_lines(c, "--train-lines", o->sizes.train, "Lines of each expert");
   add_lines(c, "--held-in-lines", o->sizes.held_in, "Questions of each expert's kind");
   add_lines(c, "--held-out-lines", o->sizes.held_out, "Questions of each held-out task");
+  c.add_option("--words", o->words, "Word lists and templates of another family, as phatgoose takes them")
+      ->type_name("FILE.json");
   add_seed_and_output(c, o->seed, o->output);
   add_examples(c, {"anser reproduce data --seed 100 --output lines"});
   c.callback([o] { run(*o); });

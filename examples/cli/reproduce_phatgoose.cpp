@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "options.hpp"
@@ -95,6 +96,7 @@ void note(Results& results, const Recipe& r, const std::vector<SeedScores>& seed
                   "\"lines_of_expert\": {},\n    \"questions_held_in\": {},\n    \"questions_held_out\": {}\n  }}",
                   r.base_steps, r.expert_steps, r.gate_steps, r.multitask_steps, r.rank, r.top_k, r.sizes.pretraining,
                   r.sizes.train, r.sizes.held_in, r.sizes.held_out));
+  if (!r.words.empty()) results.note("words", quote(std::filesystem::path(r.words).filename().string()));
   results.note("mixed_tasks", list_text(mixed));
   std::vector<std::string> best;
   std::string copying, oracle;
@@ -132,9 +134,9 @@ std::string table(const Results& results, const std::vector<std::string>& held_o
         std::vector<double> tasks;
         for (const auto& task : held_out)
           if (is_mixed(task) == of_mixed) tasks.push_back(s.tasks.at(task).at("exact_match").value);
-        values.push_back(mean(tasks));
+        if (!tasks.empty()) values.push_back(mean(tasks));
       }
-      row.push_back(score_text(values, nullptr));
+      row.push_back(values.empty() ? "" : score_text(values, nullptr));
     };
     group("held_in", "exact_match");
     group("held_out", "exact_match");
@@ -154,7 +156,9 @@ void run(Options o) {
   }
   const auto seeds = seeds_of(o);
   o.recipe.sizes.pretraining = o.recipe.base_steps * 64;
-  const Json lists = parse_json(read_it_aloud, "read_it_aloud.json");
+  if (!o.recipe.words.empty()) o.recipe.words = std::filesystem::absolute(o.recipe.words).lexically_normal().string();
+  const Json lists =
+      o.recipe.words.empty() ? parse_json(read_it_aloud, "read_it_aloud.json") : read_json(o.recipe.words);
   const reproduce::ReadAloud family(lists);
   o.recipe.sweeps = sweeps_of(o.sweeps, o.recipe, int(family.kinds().size()));
   std::vector<Step> steps;
@@ -226,6 +230,11 @@ void add_reproduce_phatgoose(Command& reproduce) {
   c.add_flag("--without-single", o->full.without_single,
              "Leave Best Individual and Oracle out, which measure every expert on every task")
       ->group("At full scale");
+  c.add_option("--words", o->recipe.words,
+               "Another family: word lists and templates as examples/reproduce/read_it_aloud.json has them; "
+               "word_tables.py beside it makes them of tables of real words")
+      ->type_name("FILE.json")
+      ->group("Other than the recipe");
   c.add_option(
        "--sweep", o->sweeps,
        "Also vary one setting of the recipe at a time: top-k, gate-steps, pool-size (the first so many experts) "

@@ -22,6 +22,7 @@ struct Recipe {
   int base_steps = 4000, expert_steps = 300, gate_steps = 100, multitask_steps = 500;
   int rank = 8, top_k = 2;
   double least_copying = 0.85;  // of a base: lines that it copies word for word
+  std::string words;            // lists of another family, or empty
   std::vector<Sweep> sweeps;
 };
 

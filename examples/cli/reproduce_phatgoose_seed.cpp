@@ -24,11 +24,15 @@ void add_seed(std::vector<Step>& steps, const std::string& directory, const Reci
   const auto n = [](auto number) { return std::to_string(number); };
   Words files{"base.jsonl", "config.json", "tokenizer.json", "copying/copying.jsonl"};
   for (const char* part : {"train/", "data/held_in/"}) files = together({files, with_affixes(part, kinds, ".jsonl")});
-  const std::size_t data = s.add("data",
-                                 {"reproduce", "data", "--seed", n(seed), "--base-lines", n(r.sizes.pretraining),
-                                  "--train-lines", n(r.sizes.train), "--held-in-lines", n(r.sizes.held_in),
-                                  "--held-out-lines", n(r.sizes.held_out), "--output", s.here()},
-                                 {}, together({files, with_affixes("data/held_out/", family.tasks(), ".jsonl")}), 3);
+  const Words lists = r.words.empty() ? Words{} : Words{"--words", r.words};
+  const std::size_t data =
+      s.add("data",
+            together({{"reproduce", "data", "--seed", n(seed), "--base-lines", n(r.sizes.pretraining), "--train-lines",
+                       n(r.sizes.train), "--held-in-lines", n(r.sizes.held_in), "--held-out-lines", n(r.sizes.held_out),
+                       "--output", s.here()},
+                      lists}),
+            {}, together({files, with_affixes("data/held_out/", family.tasks(), ".jsonl")}), 3);
+  if (!r.words.empty()) steps[data].reads = {r.words};
   const auto [base, copying] = s.train_base(data, r.base_steps, "0.004", r.least_copying);
   const std::string model = s.path("base");
 
