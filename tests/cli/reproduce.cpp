@@ -122,24 +122,70 @@ BOOST_AUTO_TEST_CASE(a_run_that_was_stopped_goes_on_to_the_same_results) {
 
 BOOST_AUTO_TEST_CASE(sweeps_vary_one_setting) {
   fs::copy(whole(), scratch() / "sweeps", fs::copy_options::recursive);
-  const auto said = run_well(brief + "--sweep top-k,gate-steps,pool-size,rank --output sweeps");
-  BOOST_TEST(said.find("gate-steps  method") != said.npos, said);
+  const auto said = run_well(brief + "--sweep top-k,pool-size,rank --output sweeps");
+  BOOST_TEST(said.find("pool-size  method") != said.npos, said);
   const auto sweeps = anser::read_json((scratch() / "sweeps/results.json").string()).at("sweeps");
-  BOOST_TEST((sweeps.keys() == std::vector<std::string>{"top-k", "gate-steps", "pool-size", "rank"}));
+  BOOST_TEST((sweeps.keys() == std::vector<std::string>{"top-k", "pool-size", "rank"}));
   BOOST_TEST((sweeps.at("top-k").keys() == std::vector<std::string>{"1", "2", "4", "10"}));
-  BOOST_TEST((sweeps.at("gate-steps").keys() == std::vector<std::string>{"0", "2", "25", "100", "400"}));
   BOOST_TEST((sweeps.at("pool-size").keys() == std::vector<std::string>{"2", "4", "6", "8", "10"}));
   BOOST_TEST((sweeps.at("rank").keys() == std::vector<std::string>{"2", "4", "8", "16"}));
   BOOST_TEST(
       (sweeps.at("top-k").at("4").keys() == std::vector<std::string>{"arrow", "average-activation", "phatgoose"}));
-  // What was varied is what was used, and the recipe's own value gives its results.
-  const auto here = scratch() / "sweeps/seed-100";
-  BOOST_TEST(read(here / "scores/sweep-gate-steps-2.json") == read(here / "scores/sweep-rank-2.json"));
-  BOOST_TEST(read(here / "pools/gate-steps-25/FR/gate.safetensors") == read(here / "gates-25/FR/gate.safetensors"));
+  // What was varied is what was used.
   const auto inspected = run_well("inspect sweeps/seed-100/pools/rank-4/FR");
   BOOST_TEST(inspected.find("rank         4") != inspected.npos, inspected);
+  const auto commands = read(scratch() / "sweeps/commands.txt");
+  for (const std::string words : {"--allow CARD,ORD --top-k 2", "--top-k 10 "})
+    BOOST_TEST(commands.find(words) != commands.npos, commands);
   const auto page = read(scratch() / "sweeps/report.html");
   BOOST_TEST(page.find("What the settings do") != page.npos);
+}
+
+BOOST_AUTO_TEST_CASE(experts_under_other_gates) {
+  const auto gates = whole() / "seed-100/experts/FR";
+  run_well("reproduce gates --experts whole/seed-100/experts --output untrained");
+  BOOST_TEST(read(scratch() / "untrained/FR/adapter_model.safetensors") == read(gates / "adapter_model.safetensors"));
+  const auto zeros = read(scratch() / "untrained/FR/gate.safetensors"), trained = read(gates / "gate.safetensors");
+  const auto is_zero = [](char c) { return c == 0; };
+  const auto numbers = [](const std::string& file) { return file.begin() + std::ptrdiff_t(file.size() / 2); };
+  BOOST_TEST(std::all_of(numbers(zeros), zeros.end(), is_zero));
+  BOOST_TEST(!std::all_of(numbers(trained), trained.end(), is_zero));
+  run_well("reproduce gates --experts untrained --gates whole/seed-100/experts --output back");
+  BOOST_TEST(read(scratch() / "back/FR/gate.safetensors") == trained);
+  run_badly("reproduce gates --experts untrained --gates nowhere --output x", 1, "gate.safetensors");
+}
+
+BOOST_AUTO_TEST_CASE(the_full_scale_measures_a_pool_of_ones_own) {
+  const std::string own = "--model whole/seed-100/base --pool whole/seed-100/experts --tasks whole/seed-100/data ";
+  whole();
+  const auto said = run_well("reproduce phatgoose --scale full " + own + "--output full");
+  BOOST_TEST(said.find("held out: means in %") != said.npos, said);
+  const auto results = anser::read_json((scratch() / "full/results.json").string());
+  BOOST_TEST(
+      (results.at("methods").keys() == std::vector<std::string>{"none", "single", "oracle", "uniform", "phatgoose",
+                                                                "average-activation", "arrow", "spectr"}));
+  BOOST_TEST(results.text("scale") == "full");
+  BOOST_TEST(run("reproduce phatgoose --scale full " + own + "--output full").err.find("scores/") == std::string::npos);
+  run_badly("reproduce phatgoose --scale full --output bare", 1, "--scale full needs --model DIR");
+  run_badly("reproduce phatgoose --scale full " + own + "--seeds 1,2 --output bare", 1, "--scale full trains nothing");
+  run_badly("reproduce phatgoose --scale full " + own + "--sweep rank --output bare", 1, "--sweep is of --scale mini");
+}
+
+BOOST_AUTO_TEST_CASE(another_family_of_words) {
+  write(scratch() / "words.json", R"({"categories": {"any": ["the", "of", "and"]},
+    "kinds": {"capital": {"France": "Paris", "Spain": "Madrid", "Peru": "Lima"},
+              "past": {"go": "went", "see": "saw", "do": "did"}},
+    "generic": ["{any}", "{any} {any}"],
+    "held_in": {"capital": ["{capital}", "{capital} {any}"], "past": ["{past}", "{any} {past}"]},
+    "held_out": {"both": ["{capital} {any} {past} {any}", "{past} {any} {any} {capital}"]}, "held_out_mixed": ["both"],
+    "held_out_single": []})");
+  const auto said = run_well(brief_with("100", 2, "0") + "--words words.json --output words");
+  BOOST_TEST(said.find("mixed EM") != said.npos, said);
+  const auto results = anser::read_json((scratch() / "words/results.json").string());
+  BOOST_TEST((results.at("oracle").keys() == std::vector<std::string>{"both", "capital", "past"}));
+  write(scratch() / "wrong.json", R"({"categories": {"any": ["a"]}, "kinds": {"k": {"x": "y"}}, "generic": ["{none}"],
+    "held_in": {"k": ["{k}"]}, "held_out": {}, "held_out_mixed": [], "held_out_single": []})");
+  run_badly(brief_with("100", 2, "0") + "--words wrong.json --output words", 1, "there are no words for {none}");
 }
 
 BOOST_AUTO_TEST_CASE(smear_has_every_joint_routing) {
@@ -165,6 +211,6 @@ BOOST_AUTO_TEST_CASE(steps_that_fail) {
   write(scratch() / "failing/seed-100/scores", "a file where a folder should be");
   run_badly(brief + "--output failing", 1, "failing/steps/seed-100/scores/");
   run_badly(brief_with("1,1", 2, "0") + "--output twice", 1, "--seeds: 1 is named twice");
-  run_badly("reproduce phatgoose --scale full --output x", 2, "--scale");
+  run_badly("reproduce smear --scale full --output x", 2, "--scale");
   run_badly("reproduce", 2, "a command is missing");
 }
