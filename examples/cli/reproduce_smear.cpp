@@ -22,6 +22,7 @@ struct Recipe {
 };
 struct Options : ReproduceOptions {
   Recipe recipe;
+  std::vector<std::string> methods;  // empty: all
 };
 
 /// How the experts are used, and how many of which width they are.
@@ -29,21 +30,26 @@ struct Method {
   const char *name, *router;
   bool one = false, wide = false;
 };
-constexpr Method methods[] = {{"none", "none"},
-                              {"1x-compute", "uniform", true},
-                              {"hash", "hash"},
-                              {"tag", "tag"},
-                              {"top1", "top1"},
-                              {"st-gumbel", "st-gumbel"},
-                              {"reinforce", "reinforce"},
-                              {"dselect-k", "dselect-k"},
-                              {"latent-skills", "latent-skills"},
-                              {"adamix", "adamix"},
-                              {"ensemble", "ensemble"},
-                              {"1x-parameters", "uniform", true, true},
-                              {"smear", "smear"}};
+constexpr Method all_methods[] = {{"none", "none"},
+                                  {"1x-compute", "uniform", true},
+                                  {"hash", "hash"},
+                                  {"tag", "tag"},
+                                  {"top1", "top1"},
+                                  {"st-gumbel", "st-gumbel"},
+                                  {"reinforce", "reinforce"},
+                                  {"dselect-k", "dselect-k"},
+                                  {"latent-skills", "latent-skills"},
+                                  {"adamix", "adamix"},
+                                  {"ensemble", "ensemble"},
+                                  {"1x-parameters", "uniform", true, true},
+                                  {"smear", "smear"}};
 
-void add_seed(std::vector<Step>& steps, const std::string& directory, const Recipe& r, std::uint64_t seed) {
+bool is_among(const std::vector<std::string>& wanted, const Method& m) {
+  return wanted.empty() || std::find(wanted.begin(), wanted.end(), m.name) != wanted.end();
+}
+
+void add_seed(std::vector<Step>& steps, const std::string& directory, const Recipe& r, std::uint64_t seed,
+              const std::vector<std::string>& wanted) {
   SeedSteps s(steps, directory, seed);
   const auto n = [](auto number) { return std::to_string(number); };
   const Words tasks = reproduce::Numerals::tasks();
@@ -60,8 +66,9 @@ void add_seed(std::vector<Step>& steps, const std::string& directory, const Reci
   const std::string model = s.path("base");
   const Words lines = with_affixes(s.path("train/"), tasks, ".jsonl");
   int draws = 0;
-  for (const Method& m : methods) {
+  for (const Method& m : all_methods) {
     ++draws;
+    if (!is_among(wanted, m)) continue;
     Words pool;
     std::vector<std::size_t> after{data, base};
     if (m.router != std::string("none")) {
@@ -147,14 +154,15 @@ void run(Options o) {
   Recipe& r = o.recipe;
   r.sizes.pretraining = r.base_steps * 64;
   std::vector<Step> steps;
-  for (const auto seed : seeds) add_seed(steps, o.output, r, seed);
+  for (const auto seed : seeds) add_seed(steps, o.output, r, seed, o.methods);
   run_steps(o, steps);
 
   std::string tasks, copying;
   std::vector<std::pair<std::string, MethodScores>> scores;
   for (const auto seed : seeds) {
     const std::string here = o.output + "/seed-" + std::to_string(seed);
-    for (const Method& m : methods) {
+    for (const Method& m : all_methods) {
+      if (!is_among(o.methods, m)) continue;
       const auto of_method = measured_scores(read_json(here + "/scores/" + m.name + ".json")).at(m.router);
       if (tasks.empty()) tasks = tasks_text(of_method);
       scores.emplace_back(m.name, summarise(of_method, 2000, seed));
@@ -185,6 +193,12 @@ void add_reproduce_smear(Command& reproduce) {
       "of experts together with its router, on eight tasks in pairs that want the same and that contradict each other. "
       "What was done is kept: the same command goes on where it was stopped.");
   add_reproduce_options(c, *o, {"mini"});
+  std::vector<std::string> names;
+  for (const Method& m : all_methods) names.push_back(m.name);
+  c.add_option("--methods", o->methods, "These alone; where not given, all")
+      ->delimiter(',')
+      ->check(Among(names))
+      ->type_name("NAMES");
   add_number(c, "--base-steps", o->recipe.base_steps, "Training of the base, 64 lines a step");
   add_number(c, "--steps", o->recipe.steps, "Of each pool with its router, 64 lines a step");
   add_number(c, "--experts", o->recipe.experts, "Of each pool");
