@@ -7,6 +7,8 @@
 #include <anser/io/output_file.hpp>
 
 #include <algorithm>
+#include <cctype>
+#include <cstring>
 #include <thread>
 
 #include "options.hpp"
@@ -24,9 +26,25 @@ std::vector<std::uint64_t> seeds_of(const ReproduceOptions& o) {
   return seeds;
 }
 
-void run_steps(const ReproduceOptions& o, const std::vector<Step>& steps) {
-  run_steps(o.output, steps, o.jobs ? o.jobs : std::max(1, int(std::thread::hardware_concurrency())));
+void run_steps(const ReproduceOptions& o, const std::string& experiment, const std::vector<Step>& steps, int jobs) {
+  run_steps(o.output, experiment, steps, o.jobs ? o.jobs : jobs);
 }
+int all_cores() { return std::max(1, int(std::thread::hardware_concurrency())); }
+
+namespace {
+
+/// A word as a shell reads it.
+std::string shell_word(const std::string& word) {
+  const auto plain = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || std::strchr("_./,=:+-", c) != nullptr;
+  };
+  if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + '\'';
+}
+
+}  // namespace
 
 std::string list_text(const std::vector<std::string>& texts) {
   std::string out;
@@ -79,8 +97,7 @@ void finish(const ReproduceOptions& o, const std::vector<Step>& steps, const Res
   std::string commands;
   for (const Step& step : steps) {
     commands += "anser";
-    for (const auto& word : step.words)
-      commands += ' ' + (word.find_first_of("*?$ ") == word.npos ? word : '\'' + word + '\'');
+    for (const auto& word : step.words) commands += ' ' + shell_word(word);
     commands += '\n';
   }
   write_file(o.output + "/commands.txt", commands);
@@ -88,9 +105,9 @@ void finish(const ReproduceOptions& o, const std::vector<Step>& steps, const Res
   print(table + fmt::format("All values: {}/results.json; to look at: {}\n", o.output, report));
 }
 
-void add_number(Command& c, const char* name, int& value, const char* help) {
-  c.add_option(name, value, help)
-      ->check(Between(1, 1 << 24))
+Option* add_number(Command& c, const char* name, int& value, const char* help, int most) {
+  return c.add_option(name, value, help)
+      ->check(Between(1, most))
       ->type_name("N")
       ->capture_default_str()
       ->group("Other than the recipe");
@@ -113,15 +130,20 @@ void add_reproduce_options(Command& c, ReproduceOptions& o, const std::vector<st
       ->required()
       ->check(Named{})
       ->type_name("DIR");
-  c.add_option("--jobs", o.jobs, "Steps that run side by side, each on one core; 0: one per core")
+  c.add_option("--jobs", o.jobs,
+               scales.size() > 1
+                   ? "Steps that run side by side; 0: mini one per core, each on one thread; full one, on all of them"
+                   : "Steps that run side by side, each on one core; 0: one per core")
       ->check(Between(0, 1024))
       ->type_name("N")
       ->capture_default_str();
 }
 
 void add_reproduce(Command& program) {
-  Command& reproduce = program.add_subcommand(
-      "reproduce", "The papers' experiments, small enough for one's own machine: everything is trained on the spot.");
+  Command& reproduce = program.add_subcommand("reproduce",
+                                              "The papers' experiments: small enough for one's own machine, with "
+                                              "everything trained on the spot, or on models and "
+                                              "experts of one's own.");
   reproduce.require_subcommand();
   add_reproduce_phatgoose(reproduce);
   add_reproduce_smear(reproduce);

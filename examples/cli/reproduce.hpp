@@ -20,11 +20,14 @@ struct ReproduceOptions {
 /// `scales`: those that the experiment has.
 void add_reproduce_options(Command& c, ReproduceOptions& o, const std::vector<std::string>& scales);
 /// Adds to --help what changes a recipe.
-void add_number(Command& c, const char* name, int& value, const char* help);
+Option* add_number(Command& c, const char* name, int& value, const char* help, int most = 1 << 20);
 
 /// Throws Error where a seed is named twice.
 std::vector<std::uint64_t> seeds_of(const ReproduceOptions& o);
-void run_steps(const ReproduceOptions& o, const std::vector<Step>& steps);
+/// `jobs`: as many where --jobs is 0.
+void run_steps(const ReproduceOptions& o, const std::string& experiment, const std::vector<Step>& steps, int jobs);
+/// One per core.
+int all_cores();
 
 /// Results with what every experiment notes; `tasks` as tasks_text makes it.
 Results begin_results(const std::vector<std::uint64_t>& seeds, const std::string& experiment, const std::string& tasks,

@@ -113,7 +113,7 @@ void run(Options o) {
   Progress progress("measuring", exam.questions.size() * (o.routers.size() + o.single.size()));
   std::string scores;
   const auto measure = [&](const std::string& method, const RouterOptions& router) {
-    if (!o.engine.pool.empty()) engine->route(router);
+    if (!o.engine.pool.empty() || router.name != "none") engine->route(router);
     scores += fmt::format("{}  {}: {}", scores.empty() ? "" : ",\n", quote(method),
                           scores_text(evaluate(*engine, tokenizer, exam,
                                                experts_for(exam.records, engine->pool(), router, o.engine.threads),

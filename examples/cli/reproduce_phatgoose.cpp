@@ -14,8 +14,12 @@
 namespace anser::cli {
 namespace {
 
+/// Options that only one of the scales has a use for.
+using ScaleOptions = std::vector<std::pair<std::string, Option*>>;
+
 struct Options : ReproduceOptions {
   Recipe recipe;
+  ScaleOptions of_mini, of_full;
   std::vector<std::string> sweeps;
   FullOptions full;
 };
@@ -26,11 +30,13 @@ constexpr const char* sweep_names[] = {"top-k", "gate-steps", "pool-size", "rank
 std::vector<Sweep> sweeps_of(const std::vector<std::string>& names, const Recipe& r, int experts) {
   std::vector<Sweep> sweeps;
   for (const auto& name : names) {
+    check(std::count(names.begin(), names.end(), name) == 1, "--sweep: ", name, " is named twice");
     std::set<int> values;
     if (name == "top-k") values = {1, 2, 4, experts, r.top_k};
     if (name == "gate-steps") values = {0, 25, 100, 400, r.gate_steps};
     if (name == "pool-size") values = {2, 4, 6, 8, experts};
     if (name == "rank") values = {2, 4, 8, 16, r.rank};
+    if (name == "top-k" || name == "pool-size") values.erase(values.upper_bound(experts), values.end());
     sweeps.push_back({name, {values.begin(), values.end()}});
   }
   return sweeps;
@@ -149,8 +155,9 @@ std::string table(const Results& results, const std::vector<std::string>& held_o
 }
 
 void run(Options o) {
+  for (const auto& [name, option] : o.scale == "full" ? o.of_mini : o.of_full)
+    check(option->count() == 0, name, " is of --scale ", o.scale == "full" ? "mini" : "full");
   if (o.scale == "full") {
-    check(o.sweeps.empty(), "--sweep is of --scale mini");
     o.full.top_k = o.recipe.top_k;
     return reproduce_full(o, o.full);
   }
@@ -163,7 +170,7 @@ void run(Options o) {
   o.recipe.sweeps = sweeps_of(o.sweeps, o.recipe, int(family.kinds().size()));
   std::vector<Step> steps;
   for (const auto seed : seeds) add_seed(steps, o.output, o.recipe, seed, family, seed == seeds[0]);
-  run_steps(o, steps);
+  run_steps(o, "phatgoose of " + list_text(family.kinds()), steps, all_cores());
 
   std::vector<SeedScores> scores;
   for (const auto seed : seeds) scores.push_back(read_seed(o.output, seed, family.kinds(), o.recipe.sweeps));
@@ -196,8 +203,12 @@ void add_reproduce_phatgoose(Command& reproduce) {
       "lines that mix kinds, which nobody was trained on. What was done is kept: the same command goes on where it was "
       "stopped.");
   add_reproduce_options(c, *o, {"mini", "full"});
+  const auto add = [](ScaleOptions& list, const char* name, Option* option) {
+    list.emplace_back(name, option);
+    return option;
+  };
   const auto own = [&](const char* name, std::string& value, const char* help, const char* type) {
-    c.add_option(name, value, help)->type_name(type)->group("At full scale");
+    add(o->of_full, name, c.add_option(name, value, help))->type_name(type)->group("At full scale");
   };
   own("--model", o->full.model, "Model directory, as generate takes it", "DIR");
   own("--pool", o->full.pool, "Directory of expert directories, with gates, and with activations for that baseline",
@@ -207,52 +218,63 @@ void add_reproduce_phatgoose(Command& reproduce) {
   own("--encoder", o->full.encoder,
       "Sentence encoder that the pool's embeddings were made with (anser pool embeddings), for the baseline retrieval",
       "DIR");
-  c.add_option("--backend", o->full.backend, "cpu, or cuda where an NVIDIA GPU is; then --jobs 1 is best")
+  add(o->of_full, "--backend",
+      c.add_option("--backend", o->full.backend, "cpu, or cuda where an NVIDIA GPU is; then --jobs 1 is best"))
       ->check(Among({"cpu", "cuda"}))
       ->type_name("NAME")
       ->capture_default_str()
       ->group("At full scale");
-  c.add_option("--dtype", o->full.dtype, "Storage of weights: f32, or bf16")
+  add(o->of_full, "--dtype", c.add_option("--dtype", o->full.dtype, "Storage of weights: f32, or bf16"))
       ->check(Among({"f32", "bf16"}))
       ->type_name("NAME")
       ->capture_default_str()
       ->group("At full scale");
-  c.add_option("--limit", o->full.limit, "Questions of each task at most, evenly spread over its file; 0: all")
+  add(o->of_full, "--limit",
+      c.add_option("--limit", o->full.limit, "Questions of each task at most, evenly spread over its file; 0: all"))
       ->check(Between(0, 1 << 30))
       ->type_name("N")
       ->capture_default_str()
       ->group("At full scale");
-  c.add_option("--batch-size", o->full.batch_size, "Questions at once")
+  add(o->of_full, "--batch-size", c.add_option("--batch-size", o->full.batch_size, "Questions at once"))
       ->check(Between(1, 1 << 16))
       ->type_name("N")
       ->capture_default_str()
       ->group("At full scale");
-  c.add_flag("--without-single", o->full.without_single,
-             "Leave Best Individual and Oracle out, which measure every expert on every task")
+  add(o->of_full, "--without-single",
+      c.add_flag("--without-single", o->full.without_single,
+                 "Leave Best Individual and Oracle out, which measure every expert on every task"))
       ->group("At full scale");
-  c.add_option("--words", o->recipe.words,
-               "Another family: word lists and templates as examples/reproduce/read_it_aloud.json has them; "
-               "word_tables.py beside it makes them of tables of real words")
+  add(o->of_mini, "--words",
+      c.add_option("--words", o->recipe.words,
+                   "Another family: word lists and templates as examples/reproduce/read_it_aloud.json has them; "
+                   "word_tables.py beside it makes them of tables of real words"))
       ->type_name("FILE.json")
       ->group("Other than the recipe");
-  c.add_option(
-       "--sweep", o->sweeps,
-       "Also vary one setting of the recipe at a time: top-k, gate-steps, pool-size (the first so many experts) "
-       "or rank")
+  add(o->of_mini, "--sweep",
+      c.add_option(
+          "--sweep", o->sweeps,
+          "Also vary one setting of the recipe at a time: top-k, gate-steps, pool-size (the first so many experts) "
+          "or rank"))
       ->delimiter(',')
       ->check(Among({std::begin(sweep_names), std::end(sweep_names)}))
       ->type_name("NAMES");
-  add_number(c, "--base-steps", o->recipe.base_steps, "Training of the base, 64 lines a step");
-  add_number(c, "--expert-steps", o->recipe.expert_steps, "Of each expert, 16 lines a step");
-  add_number(c, "--gate-steps", o->recipe.gate_steps, "Of each gate, 16 lines a step");
-  add_number(c, "--multitask-steps", o->recipe.multitask_steps, "Of one expert on everything, 60 lines a step");
-  add_number(c, "--rank", o->recipe.rank, "Of the experts");
+  add(o->of_mini, "--base-steps",
+      add_number(c, "--base-steps", o->recipe.base_steps, "Training of the base, 64 lines a step", 1 << 17));
+  add(o->of_mini, "--expert-steps",
+      add_number(c, "--expert-steps", o->recipe.expert_steps, "Of each expert, 16 lines a step"));
+  add(o->of_mini, "--gate-steps", add_number(c, "--gate-steps", o->recipe.gate_steps, "Of each gate, 16 lines a step"));
+  add(o->of_mini, "--multitask-steps",
+      add_number(c, "--multitask-steps", o->recipe.multitask_steps, "Of one expert on everything, 60 lines a step"));
+  add(o->of_mini, "--rank", add_number(c, "--rank", o->recipe.rank, "Of the experts"));
   add_number(c, "--top-k", o->recipe.top_k, "Experts that routers keep per token and site");
-  add_number(c, "--train-lines", o->recipe.sizes.train, "Lines of each expert");
-  add_number(c, "--held-in-lines", o->recipe.sizes.held_in, "Questions of each expert's kind");
-  add_number(c, "--held-out-lines", o->recipe.sizes.held_out, "Questions of each held-out task");
-  c.add_option("--least-copying", o->recipe.least_copying,
-               "Share of fresh lines that a base must copy word for word before anything is trained on it")
+  add(o->of_mini, "--train-lines", add_number(c, "--train-lines", o->recipe.sizes.train, "Lines of each expert"));
+  add(o->of_mini, "--held-in-lines",
+      add_number(c, "--held-in-lines", o->recipe.sizes.held_in, "Questions of each expert's kind", 10000));
+  add(o->of_mini, "--held-out-lines",
+      add_number(c, "--held-out-lines", o->recipe.sizes.held_out, "Questions of each held-out task", 10000));
+  add(o->of_mini, "--least-copying",
+      c.add_option("--least-copying", o->recipe.least_copying,
+                   "Share of fresh lines that a base must copy word for word before anything is trained on it"))
       ->check(Between(0.0, 1.0))
       ->type_name("X")
       ->capture_default_str()

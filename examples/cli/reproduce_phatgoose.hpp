@@ -32,7 +32,7 @@ void add_seed(std::vector<Step>& steps, const std::string& directory, const Reci
 
 /// Whom "single" and "oracle" hear.
 struct Choice {
-  std::string best;  // the expert that is best on held-out tasks
+  std::string best;  // the expert that is best on held-out tasks, or where there are none on all
   std::map<std::string, std::string>
       oracle;  // each task's best; on a held-in task its own expert, where one has its name
 };

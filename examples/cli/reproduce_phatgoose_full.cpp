@@ -110,7 +110,7 @@ void reproduce_full(const ReproduceOptions& o, const FullOptions& f) {
   if (!f.without_single)
     for (const auto& name : names) measure("single-" + name, {"--single", name}, {});
   for (const auto& text : left_out) tell("left out: " + text);
-  run_steps(o, steps);
+  run_steps(o, "phatgoose at full scale", steps, 1);
 
   std::map<std::string, std::vector<TaskScores>> scores;
   for (const auto& name : order)

@@ -20,6 +20,7 @@ constexpr const char* measured[] = {"singles-1", "singles-2", "merged", "spectra
 void add_seed(std::vector<Step>& steps, const std::string& directory, const Recipe& r, std::uint64_t seed,
               const reproduce::ReadAloud& family, bool with_routing) {
   const Words& kinds = family.kinds();
+  check(kinds.size() <= 14, "a family of ", kinds.size(), " kinds: the draws of a seed are for 14 at most");
   SeedSteps s(steps, directory, seed);
   const auto n = [](auto number) { return std::to_string(number); };
   Words files{"base.jsonl", "config.json", "tokenizer.json", "copying/copying.jsonl"};
@@ -33,6 +34,7 @@ void add_seed(std::vector<Step>& steps, const std::string& directory, const Reci
                       lists}),
             {}, together({files, with_affixes("data/held_out/", family.tasks(), ".jsonl")}), 3);
   if (!r.words.empty()) steps[data].reads = {r.words};
+  steps[data].folders = {s.path("train"), s.path("data"), s.path("copying")};
   const auto [base, copying] = s.train_base(data, r.base_steps, "0.004", r.least_copying);
   const std::string model = s.path("base");
 
@@ -84,7 +86,8 @@ void add_seed(std::vector<Step>& steps, const std::string& directory, const Reci
   const std::size_t multitask =
       s.train("multitask",
               together({{"expert", "--model", model, "--output", s.path("multitask/all")}, all_lines, small(r.rank)}),
-              {data, base, copying}, with_affixes("multitask/all/", expert_files, ""), r.multitask_steps, 60, 11, 0.05);
+              {data, base, copying}, with_affixes("multitask/all/", expert_files, ""), r.multitask_steps, 60,
+              int(kinds.size()) + 1, 0.05);
 
   const auto measure = [&](const std::string& name, const std::string& experts, const Words& what,
                            std::vector<std::size_t> after, double seconds, int top_k) {
@@ -147,6 +150,7 @@ void add_seed(std::vector<Step>& steps, const std::string& directory, const Reci
                                                    "gate.safetensors"},
                                                   "")});
         const std::size_t assembled = s.add(folder, words, with({t.experts, t.gates, gates}), writes, 1);
+        steps[assembled].folders = {s.path(folder)};
         measure(name, folder, {"--routers", "phatgoose"}, {data, base, assembled}, 3, k);
       }
     }
@@ -190,10 +194,12 @@ Choice choose_best(Scores& scores, const std::vector<std::string>& experts) {
   Choice choice;
   std::size_t best = 0;
   std::pair<double, double> most{-1, -1};
+  const bool any_held_out =
+      std::any_of(alone[0]->begin(), alone[0]->end(), [](const TaskScores& t) { return t.group == "held_out"; });
   for (std::size_t k = 0; k < experts.size(); ++k) {
     std::pair<double, double> sum{0, 0};
     for (const TaskScores& t : *alone[k])
-      if (t.group == "held_out") sum = {sum.first + worth(t).first, sum.second + worth(t).second};
+      if (t.group == "held_out" || !any_held_out) sum = {sum.first + worth(t).first, sum.second + worth(t).second};
     if (sum > most) most = sum, best = k;
   }
   choice.best = experts[best];

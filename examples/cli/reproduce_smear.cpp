@@ -62,6 +62,7 @@ void add_seed(std::vector<Step>& steps, const std::string& directory, const Reci
                 with_affixes("train/", tasks, ".jsonl"),
                 with_affixes("data/held_in/", tasks, ".jsonl")}),
       1);
+  steps[data].folders = {s.path("train"), s.path("data"), s.path("copying")};
   const auto [base, copying] = s.train_base(data, r.base_steps, "0.003", r.least_copying);
   const std::string model = s.path("base");
   const Words lines = with_affixes(s.path("train/"), tasks, ".jsonl");
@@ -80,38 +81,40 @@ void add_seed(std::vector<Step>& steps, const std::string& directory, const Reci
           writes.push_back(own + "/expert-" + n(e) + file);
       writes.insert(writes.end(), {own + "/router.json", own + "/router.safetensors", own + "/training"});
       pool = {"--pool", s.path(own)};
-      after.push_back(s.train(own,
-                              together({{"joint",
-                                         "--model",
-                                         model,
-                                         "--router",
-                                         m.router,
-                                         "--module",
-                                         "adapter",
-                                         "--experts",
-                                         n(experts),
-                                         "--bottleneck",
-                                         n(width),
+      const std::size_t trained = s.train(own,
+                                          together({{"joint",
+                                                     "--model",
+                                                     model,
+                                                     "--router",
+                                                     m.router,
+                                                     "--module",
+                                                     "adapter",
+                                                     "--experts",
+                                                     n(experts),
+                                                     "--bottleneck",
+                                                     n(width),
 
-                                         "--learn-along",
-                                         ".*layer_norm.*",
-                                         "--mixing-temperature",
-                                         "1000000000",
-                                         "--learning-rate",
-                                         "0.003",
-                                         "--warmup",
-                                         "30",
-                                         "--label-smoothing",
-                                         "0",
-                                         "--clip",
-                                         "1",
-                                         "--save-every",
-                                         "0",
-                                         "--output",
-                                         s.path(own),
-                                         "--data"},
-                                        lines}),
-                              {data, base, copying}, writes, r.steps, 64, draws, 0.05));
+                                                     "--learn-along",
+                                                     ".*layer_norm.*",
+                                                     "--mixing-temperature",
+                                                     "1000000000",
+                                                     "--learning-rate",
+                                                     "0.003",
+                                                     "--warmup",
+                                                     "30",
+                                                     "--label-smoothing",
+                                                     "0",
+                                                     "--clip",
+                                                     "1",
+                                                     "--save-every",
+                                                     "0",
+                                                     "--output",
+                                                     s.path(own),
+                                                     "--data"},
+                                                    lines}),
+                                          {data, base, copying}, writes, r.steps, 64, draws, 0.05);
+      steps[trained].folders = {s.path(own)};
+      after.push_back(trained);
     }
     s.add(std::string("scores/") + m.name,
           together({{"reproduce", "measure", "--model", model, "--tasks", s.path("data"), "--routers", m.router,
@@ -155,7 +158,7 @@ void run(Options o) {
   r.sizes.pretraining = r.base_steps * 64;
   std::vector<Step> steps;
   for (const auto seed : seeds) add_seed(steps, o.output, r, seed, o.methods);
-  run_steps(o, steps);
+  run_steps(o, "smear", steps, all_cores());
 
   std::string tasks, copying;
   std::vector<std::pair<std::string, MethodScores>> scores;
@@ -199,13 +202,13 @@ void add_reproduce_smear(Command& reproduce) {
       ->delimiter(',')
       ->check(Among(names))
       ->type_name("NAMES");
-  add_number(c, "--base-steps", o->recipe.base_steps, "Training of the base, 64 lines a step");
+  add_number(c, "--base-steps", o->recipe.base_steps, "Training of the base, 64 lines a step", 1 << 17);
   add_number(c, "--steps", o->recipe.steps, "Of each pool with its router, 64 lines a step");
-  add_number(c, "--experts", o->recipe.experts, "Of each pool");
-  add_number(c, "--bottleneck", o->recipe.bottleneck, "Of each expert");
+  add_number(c, "--experts", o->recipe.experts, "Of each pool", 4096);
+  add_number(c, "--bottleneck", o->recipe.bottleneck, "Of each expert", 4096);
   add_number(c, "--large-lines", o->recipe.sizes.large, "Lines to learn from, of each pair's large task");
   add_number(c, "--small-lines", o->recipe.sizes.small, "And of its small one");
-  add_number(c, "--test-lines", o->recipe.sizes.test, "Questions of each task");
+  add_number(c, "--test-lines", o->recipe.sizes.test, "Questions of each task", 50000);
   c.add_option("--least-copying", o->recipe.least_copying,
                "Share of fresh lines that a base must copy word for word before anything is trained on it")
       ->check(Between(0.0, 1.0))

@@ -77,8 +77,11 @@ std::string stamp_of(const std::string& path) {
   };
   check(fs::exists(path), path, " does not exist");
   if (fs::is_directory(path)) {
-    for (const auto& entry : fs::recursive_directory_iterator(path))
-      if (entry.is_regular_file()) note(entry.path());
+    std::error_code problem;
+    fs::recursive_directory_iterator at(path, fs::directory_options::follow_directory_symlink, problem), end;
+    for (; !problem && at != end; at.increment(problem))
+      if (at->is_regular_file()) note(at->path());
+    check(!problem, path, " cannot be read: ", problem.message());
   } else {
     note(path);
   }
@@ -167,7 +170,8 @@ class Run {
     }
     if (known == key && !content.empty() && content == content_of(directory_, step)) return finish(i, content);
     if (known != key || !step.resumes || !content.empty())
-      for (const auto& path : step.writes) fs::remove_all(directory_ + '/' + path, ignored);
+      for (const auto* list : {&step.writes, &step.folders})
+        for (const auto& path : *list) fs::remove_all(directory_ + '/' + path, ignored);
     write_file(record(i), "{\"key\": " + quote(key) + "}\n");
     auto words = step.words;
     if (step.resumes) words.push_back("--resume");
@@ -261,8 +265,15 @@ class Run {
 
 }  // namespace
 
-void run_steps(const std::string& directory, const std::vector<Step>& steps, int jobs) {
+void run_steps(const std::string& directory, const std::string& experiment, const std::vector<Step>& steps, int jobs) {
   const Lock lock(directory);
+  const std::string path = directory + "/steps/experiment.json";
+  if (fs::exists(path)) {
+    const std::string before = read_json(path).text("experiment");
+    check(before == experiment, directory, " holds another experiment (", before, "; this is ", experiment,
+          "); name another --output, or remove the folder");
+  }
+  write_file(path, "{\"experiment\": " + quote(experiment) + "}\n");
   Run(directory, steps, jobs).all();
 }
 

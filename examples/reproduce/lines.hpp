@@ -31,6 +31,14 @@ inline std::string join(const std::vector<std::string>& words) {
   return text;
 }
 
+/// Draws until f() takes what it drew, and throws Error, saying `what`, where it seems that this can never be.
+template <class F>
+void draw_until(F&& f, const std::string& what) {
+  for (int tries = 0; tries < 20000; ++tries)
+    if (f()) return;
+  fail(what);
+}
+
 /// A line of a file of examples.
 inline std::string json_of(const Line& l, const std::string& task) {
   return concat("{\"input\": ", quote(l.written), ", \"target\": ", quote(l.spoken),

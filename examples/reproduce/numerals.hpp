@@ -120,11 +120,16 @@ inline void write_numerals(const std::string& directory, std::uint64_t seed, con
       seen.insert(line.written);
       train += json_of(line, task);
     }
-    for (int i = 0; i < sizes.test;)
-      if (const Line line = Numerals::line(task, dice); seen.insert(line.written).second) {
-        test += json_of(line, task);
-        ++i;
-      }
+    for (int i = 0; i < sizes.test; ++i)
+      draw_until(
+          [&] {
+            const Line line = Numerals::line(task, dice);
+            if (!seen.insert(line.written).second) return false;
+            test += json_of(line, task);
+            return true;
+          },
+          concat(task, ": there are hardly ", i, " lines that are not learned from, and ", sizes.test,
+                 " are asked for"));
     write_file(directory + "/train/" + task + ".jsonl", train);
     write_file(directory + "/data/held_in/" + task + ".jsonl", test);
   }

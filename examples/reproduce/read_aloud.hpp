@@ -2,6 +2,7 @@
 /// "Read it aloud", the miniature's tasks: a line of text has written forms ("Dr.", "$ five", "3 kg") that are to be
 /// spoken ("doctor", "five dollars", "three kilograms"). An expert learns one of ten kinds, from lines that have no
 /// other; held-out lines mix kinds, or say one kind in other words. Nothing in a line says what it asks for.
+#include <algorithm>
 #include <anser/io/output_file.hpp>
 #include <map>
 #include <set>
@@ -43,6 +44,8 @@ class ReadAloud {
   static Line read(const Phrase& p) { return {join(p.written), join(p.spoken)}; }
   std::vector<Template> templates(const Json& list);
   void know(const Words& words);
+  static Words texts_at(const Json& of, const std::string& key);
+  static void check_name(const std::string& name, const Json& list);
   Phrase fill(const Template& form, Dice& dice) const;
   Words one_form(Dice& dice) const;
 
@@ -69,32 +72,77 @@ inline void ReadAloud::know(const Words& words) {
     if (known_.insert(w).second) words_.push_back(w);
 }
 
+/// A list of texts that has some.
+inline ReadAloud::Words ReadAloud::texts_at(const Json& of, const std::string& key) {
+  const Words texts = of.at(key).texts();
+  check(!texts.empty(), of.at(key).place(), " is empty");
+  for (const auto& t : texts) check(!t.empty(), of.at(key).place(), " has an empty text");
+  return texts;
+}
+/// Names become files, folders and parts of lists.
+inline void ReadAloud::check_name(const std::string& name, const Json& list) {
+  const bool plain = !name.empty() && name[0] != '-' && name[0] != '.' && !name.starts_with("training") &&
+                     name.find_first_of("/\\,:*?\"<>| \t\n\r'") == name.npos;
+  check(plain, list.place(), ": ", quote(name), " cannot be a name: letters, digits, - and _ can");
+}
+
 inline std::vector<ReadAloud::Template> ReadAloud::templates(const Json& list) {
   std::vector<Template> all;
   for (const auto& text : list.texts()) {
     all.push_back(cut(text));
-    for (const auto& word : all.back())
+    for (std::size_t i = 0; i < all.back().size(); ++i) {
+      const std::string& word = all.back()[i];
+      check(!word.empty(), list.place(), ": ", quote(text), " has two blanks in a row, or one at an end");
       if (word[0] != '{')
         know({word});
       else
         check(choices_.contains(word), list.place(), ": there are no words for ", word);
+      if (word == "{CUR}")
+        check(i + 1 < all.back().size() && choices_.contains(all.back()[i + 1]), list.place(), ": in ", quote(text),
+              " {CUR} needs an amount behind it, such as {sw}");
+    }
   }
+  check(!all.empty(), list.place(), " is empty");
   return all;
 }
 
 inline ReadAloud::ReadAloud(const Json& lists) {
-  for (const auto& name : lists.at("categories").keys())
-    know(choices_['{' + name + '}'] = lists.at("categories").at(name).texts());
-  for (const auto& name : lists.at("kinds").keys()) {
-    const Json kind = lists.at("kinds").at(name);
+  const Json categories = lists.at("categories"), kinds = lists.at("kinds"), held_out = lists.at("held_out");
+  const auto one_word = [](const std::string& word, const Json& list) {
+    check(!word.empty() && word.find(' ') == word.npos && word[0] != '{', list.place(), ": ", quote(word),
+          " is not one word; write_it_as_one");
+  };
+  for (const auto& name : categories.keys()) {
+    const Words words = texts_at(categories, name);
+    for (const auto& word : words) one_word(word, categories.at(name));
+    know(choices_['{' + name + '}'] = words);
+  }
+  for (const auto& name : kinds.keys()) {
+    const Json kind = kinds.at(name);
+    check_name(name, kinds);
+    check(!kind.keys().empty() && !choices_.contains('{' + name + '}'), kind.place(),
+          " is empty, or named as a category is");
     know(choices_['{' + name + '}'] = kind.keys());
-    for (const auto& written : kind.keys()) know(spoken_[written] = cut(kind.text(written)));
+    for (const auto& written : kind.keys()) {
+      one_word(written, kind);
+      check(!spoken_.contains(written), kind.place(), ": ", quote(written), " stands in another kind, too");
+      know(spoken_[written] = cut(kind.text(written)));
+      for (const auto& word : spoken_[written])
+        check(!word.empty(), kind.place(), ": ", quote(written), " is said by blanks");
+    }
     kinds_.push_back(name);
   }
+  check(kinds_.size() >= 2, kinds.place(), " has fewer than two kinds: nobody is to be chosen");
   generic_ = templates(lists.at("generic"));
   for (const auto& kind : kinds_) held_in_[kind] = templates(lists.at("held_in").at(kind));
-  tasks_ = lists.at("held_out").keys();
-  for (const auto& task : tasks_) held_out_[task] = templates(lists.at("held_out").at(task));
+  tasks_ = held_out.keys();
+  check(!tasks_.empty(), held_out.place(), " is empty");
+  for (const auto& task : tasks_) {
+    check_name(task, held_out);
+    check(std::find(kinds_.begin(), kinds_.end(), task) == kinds_.end(), held_out.place(), ": ", task,
+          " is a kind's name, too");
+    held_out_[task] = templates(held_out.at(task));
+  }
 }
 
 inline ReadAloud::Phrase ReadAloud::fill(const Template& form, Dice& dice) const {
@@ -116,7 +164,8 @@ inline ReadAloud::Phrase ReadAloud::fill(const Template& form, Dice& dice) const
 }
 
 inline Line ReadAloud::held_in(const std::string& kind, Dice& dice) const {
-  for (;;) {
+  Line drawn;
+  const auto draw = [&] {
     std::vector<Phrase> phrases;
     for (std::size_t n = dice.chance(2.0 / 3) ? 1 : 2; n > 0; --n)
       phrases.push_back(fill(dice.among(held_in_.at(kind)), dice));
@@ -127,8 +176,13 @@ inline Line ReadAloud::held_in(const std::string& kind, Dice& dice) const {
       line.written.insert(line.written.end(), p.written.begin(), p.written.end());
       line.spoken.insert(line.spoken.end(), p.spoken.begin(), p.spoken.end());
     }
-    if (line.written.size() <= longest_written && line.spoken.size() <= longest_spoken) return read(line);
-  }
+    if (line.written.size() > longest_written || line.spoken.size() > longest_spoken) return false;
+    drawn = read(line);
+    return true;
+  };
+  draw_until(draw, concat("held_in.", kind, ": no line of it is short enough: ", longest_written, " words written and ",
+                          longest_spoken, " spoken are the most"));
+  return drawn;
 }
 
 inline ReadAloud::Words ReadAloud::one_form(Dice& dice) const {
@@ -191,11 +245,16 @@ inline void write_read_aloud(const std::string& directory, const Json& lists, st
       seen.insert(line.written);
       train += json_of(line, kind);
     }
-    for (int i = 0; i < sizes.held_in;)
-      if (const Line line = family.held_in(kind, dice); seen.insert(line.written).second) {
-        test += json_of(line, kind);
-        ++i;
-      }
+    for (int i = 0; i < sizes.held_in; ++i)
+      draw_until(
+          [&] {
+            const Line line = family.held_in(kind, dice);
+            if (!seen.insert(line.written).second) return false;
+            test += json_of(line, kind);
+            return true;
+          },
+          concat("held_in.", kind, ": there are hardly ", i, " lines that are not learned from, and ", sizes.held_in,
+                 " are asked for"));
     write_file(directory + "/train/" + kind + ".jsonl", train);
     write_file(directory + "/data/held_in/" + kind + ".jsonl", test);
   }
@@ -203,11 +262,16 @@ inline void write_read_aloud(const std::string& directory, const Json& lists, st
     Dice dice(random.fork(stream++));
     std::set<std::string> seen;
     std::string test;
-    for (int i = 0; i < sizes.held_out;)
-      if (const Line line = family.held_out(task, dice); seen.insert(line.written).second) {
-        test += json_of(line, task);
-        ++i;
-      }
+    for (int i = 0; i < sizes.held_out; ++i)
+      draw_until(
+          [&] {
+            const Line line = family.held_out(task, dice);
+            if (!seen.insert(line.written).second) return false;
+            test += json_of(line, task);
+            return true;
+          },
+          concat("held_out.", task, ": its templates make hardly more than ", i, " lines, and ", sizes.held_out,
+                 " are asked for"));
     write_file(directory + "/data/held_out/" + task + ".jsonl", test);
   }
   Dice dice(random.fork(stream++));

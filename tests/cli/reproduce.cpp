@@ -165,10 +165,13 @@ BOOST_AUTO_TEST_CASE(the_full_scale_measures_a_pool_of_ones_own) {
       (results.at("methods").keys() == std::vector<std::string>{"none", "single", "oracle", "uniform", "phatgoose",
                                                                 "average-activation", "arrow", "spectr"}));
   BOOST_TEST(results.text("scale") == "full");
-  BOOST_TEST(run("reproduce phatgoose --scale full " + own + "--output full").err.find("scores/") == std::string::npos);
+  const auto again = run("reproduce phatgoose --scale full " + own + "--output full");
+  BOOST_TEST(again.status == 0, again.err);
+  BOOST_TEST(again.err.find("scores/") == again.err.npos, again.err);
   run_badly("reproduce phatgoose --scale full --output bare", 1, "--scale full needs --model DIR");
   run_badly("reproduce phatgoose --scale full " + own + "--seeds 1,2 --output bare", 1, "--scale full trains nothing");
   run_badly("reproduce phatgoose --scale full " + own + "--sweep rank --output bare", 1, "--sweep is of --scale mini");
+  run_badly("reproduce phatgoose " + own + "--output bare", 1, "--model is of --scale full");
 }
 
 BOOST_AUTO_TEST_CASE(another_family_of_words) {
@@ -179,13 +182,43 @@ BOOST_AUTO_TEST_CASE(another_family_of_words) {
     "held_in": {"capital": ["{capital}", "{capital} {any}"], "past": ["{past}", "{any} {past}"]},
     "held_out": {"both": ["{capital} {any} {past} {any}", "{past} {any} {any} {capital}"]}, "held_out_mixed": ["both"],
     "held_out_single": []})");
-  const auto said = run_well(brief_with("100", 2, "0") + "--words words.json --output words");
+  const auto said =
+      run_well(brief_with("100", 2, "0") + "--words words.json --sweep gate-steps,pool-size,top-k --output words");
   BOOST_TEST(said.find("mixed EM") != said.npos, said);
   const auto results = anser::read_json((scratch() / "words/results.json").string());
+  const auto sweeps = results.at("sweeps");
+  BOOST_TEST((sweeps.at("gate-steps").keys() == std::vector<std::string>{"0", "2", "25", "100", "400"}));
+  BOOST_TEST((sweeps.at("pool-size").keys() == std::vector<std::string>{"2"}));
+  BOOST_TEST((sweeps.at("top-k").keys() == std::vector<std::string>{"1", "2"}));
+  const auto here = scratch() / "words/seed-100";
+  for (const std::string steps : {"25", "400"})
+    BOOST_TEST(read(here / ("pools/gate-steps-" + steps) / "past/gate.safetensors") ==
+               read(here / ("gates-" + steps) / "past/gate.safetensors"));
+  run_badly(brief + "--output words", 1, "words holds another experiment");
   BOOST_TEST((results.at("oracle").keys() == std::vector<std::string>{"both", "capital", "past"}));
-  write(scratch() / "wrong.json", R"({"categories": {"any": ["a"]}, "kinds": {"k": {"x": "y"}}, "generic": ["{none}"],
+  write(scratch() / "wrong.json",
+        R"({"categories": {"any": ["a"]}, "kinds": {"k": {"x": "y"}, "l": {"v": "w"}}, "generic": ["{none}"],
     "held_in": {"k": ["{k}"]}, "held_out": {}, "held_out_mixed": [], "held_out_single": []})");
-  run_badly(brief_with("100", 2, "0") + "--words wrong.json --output words", 1, "there are no words for {none}");
+  run_badly(brief_with("100", 2, "0") + "--words wrong.json --output wrong", 1, "there are no words for {none}");
+  const std::string lists = read(scratch() / "words.json");
+  const auto refused = [&](const std::string& part, const std::string& by, const std::string& message) {
+    std::string text = lists;
+    const auto at = text.find(part);
+    BOOST_REQUIRE(at != text.npos);
+    write(scratch() / "wrong.json", text.replace(at, part.size(), by));
+    run_badly(brief_with("100", 2, "0") + "--words wrong.json --output wrong", 1, message);
+  };
+  refused("[\"the\", \"of\", \"and\"]", "[]", "any is empty");
+  refused("\"go\"", "\"France\"", "\"France\" stands in another kind, too");
+  refused("\"both\": [", "\"../both\": [", "cannot be a name");
+  refused("\"both\": [", "\"past\": [", "is a kind's name, too");
+  refused("\"France\"", "\"New York\"", "is not one word");
+  refused("\"{capital} {any}\"", "\"{capital}  {any}\"", "two blanks in a row");
+  // Few words make few lines: an end, and not a search without one.
+  run_badly(
+      "reproduce data --base-lines 10 --train-lines 10 --held-in-lines 3 --held-out-lines 9000 --words words.json "
+      "--output few",
+      1, "are asked for");
 }
 
 BOOST_AUTO_TEST_CASE(smear_has_every_joint_routing) {

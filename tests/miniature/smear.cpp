@@ -6,18 +6,16 @@
 using namespace program;
 
 BOOST_AUTO_TEST_CASE(smear_is_ahead_of_routers_that_choose) {
-  const auto said =
-      run_well("reproduce smear --seeds 100 --methods 1x-compute,hash,tag,top1,smear --test-lines 100 --output smear");
+  const auto said = run_well("reproduce smear --seeds 100 --methods tag,top1,smear --test-lines 100 --output smear");
   const auto results = anser::read_json((scratch() / "smear/results.json").string());
   const auto value = [&](const std::string& method) {
     return results.at("methods").at(method).at("held_in").at("exact_match").items().at(0).real();
   };
   BOOST_TEST_MESSAGE(said);
-  // On the development seeds 100 and 101 smear had 71.9 and 74.1 % of the lines, tag 46.9 and 55.4, one adapter 12.5
-  // and 33.2, top1 9.6 and 10.2, hash 1.4 and 3.0. What was learned in half the steps is behind tag.
+  // On the development seeds 100 and 101 smear had 71.9 and 74.1 % of the lines, tag 46.9 and 55.4, top1 9.6 and 10.2.
+  // What was learned in half the steps is behind tag.
   BOOST_TEST(value("smear") > 0.6);
   BOOST_TEST(value("smear") > value("tag") + 0.08);
-  for (const std::string method : {"1x-compute", "hash", "top1"})
-    BOOST_TEST(value("smear") > value(method) + 0.3, method);
+  BOOST_TEST(value("smear") > value("top1") + 0.3);
 }
 #endif
