@@ -16,7 +16,7 @@ namespace {
 /// The defaults were chosen on the seeds 100 and 101.
 struct Recipe {
   reproduce::NumeralSizes sizes;
-  int base_steps = 900, steps = 1200;
+  int base_steps = 1500, steps = 1200;
   int experts = 8, bottleneck = 4;
   double least_copying = 0.85;
 };
