@@ -12,8 +12,8 @@ BOOST_AUTO_TEST_CASE(smear_is_ahead_of_routers_that_choose) {
     return results.at("methods").at(method).at("held_in").at("exact_match").items().at(0).real();
   };
   BOOST_TEST_MESSAGE(said);
-  // On the development seeds 100 and 101 smear had 71.9 and 74.1 % of the lines, tag 46.9 and 55.4, top1 9.6 and 10.2.
-  // What was learned in half the steps is behind tag.
+  // On this development seed, with twice the questions, smear had 80.9 % of the lines, tag 62.9 and top1 9.1; with a
+  // base of 900 steps 71.9, 46.9 and 10.2, and with half the steps behind such a base it was behind tag.
   BOOST_TEST(value("smear") > 0.6);
   BOOST_TEST(value("smear") > value("tag") + 0.08);
   BOOST_TEST(value("smear") > value("top1") + 0.3);
