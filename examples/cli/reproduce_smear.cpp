@@ -13,7 +13,7 @@
 namespace anser::cli {
 namespace {
 
-/// The defaults were chosen on the seeds 100 and 101.
+/// How the defaults came about: docs/reproducing.md, "What differs from the paper".
 struct Recipe {
   reproduce::NumeralSizes sizes;
   int base_steps = 1500, steps = 1200;

@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_CASE(phatgoose_is_ahead_in_a_smaller_miniature) {
   BOOST_TEST(value("oracle", "held_in", "exact_match") > 0.9);
   BOOST_TEST(value("phatgoose", "held_in", "exact_match") > 0.5);
   // The order. On the development seeds 100, 101 and 102 the lead over average activation, the next best, was 2.3, 2.0
-  // and 5.7 points of words and 3.1, 11.8 and 23.7 of whole lines (that over the others 10 and more): margins of words
+  // and 5.7 points of words and 3.1, 11.8 and 23.7 of whole lines (that over the others 9 and more): margins of words
   // are thin, so of them only the order is asked. Gates of one step have no lead (0.0 and -0.4 on seed 101), experts of
   // 60 steps neither.
   const auto lead = [&](const std::string& method, const std::string& metric) {
