@@ -13,7 +13,7 @@
 namespace anser::cli {
 namespace {
 
-struct Options {
+struct DemoOptions {
   std::string output;
   std::uint64_t seed = 1;
   int threads = 0;
@@ -79,7 +79,7 @@ void show(Engine& engine, const Tokenizer& tokenizer, const std::string& prompt)
   print(table.text() + usage(routing, engine.pool()));
 }
 
-void run(const Options& o) {
+void run(const DemoOptions& o) {
   const std::string model = o.output + "/model", pool = o.output + "/pool", inputs = o.output + "/inputs.jsonl";
   const Corpus corpus = read_corpus();
   tell("training a vocabulary and writing a small T5 to " + model);
@@ -114,7 +114,7 @@ void run(const Options& o) {
 }  // namespace
 
 void add_demo(Command& program) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<DemoOptions>();
   Command& c = program.add_subcommand(
       "demo",
       "Shows routing without any files of yours: trains a small vocabulary on sentences of its own, writes "

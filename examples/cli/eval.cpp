@@ -7,12 +7,13 @@
 
 #include "evaluation.hpp"
 #include "experts.hpp"
+#include "jsonl.hpp"
 #include "options.hpp"
 
 namespace anser::cli {
 namespace {
 
-struct Options {
+struct EvalOptions {
   EngineOptions engine;
   EvaluationOptions evaluation;
   std::vector<std::string> routers{"phatgoose"};
@@ -21,12 +22,6 @@ struct Options {
   std::uint64_t seed = 0;
 };
 
-std::string list(const std::vector<std::string>& texts) {
-  std::string out;
-  for (const auto& t : texts) out += (out.empty() ? "" : ", ") + quote(t);
-  return '[' + out + ']';
-}
-
 /// The last part of a directory's name, wherever it lies.
 std::string name_of_directory(const std::string& path) {
   const auto whole = std::filesystem::weakly_canonical(path);
@@ -34,7 +29,7 @@ std::string name_of_directory(const std::string& path) {
 }
 
 /// What the results depend on, apart from the machine.
-std::string settings_text(const Options& o, const Pool& pool) {
+std::string settings_text(const EvalOptions& o, const Pool& pool) {
   const auto& e = o.engine;
   std::vector<std::string> experts;
   for (const Expert& expert : pool.experts) experts.push_back(expert.name);
@@ -42,11 +37,11 @@ std::string settings_text(const Options& o, const Pool& pool) {
                                  quote(ModelDirectory::open(e.model)->hash()));
   if (!e.pool.empty()) {
     text += fmt::format(",\n    \"pool\": {},\n    \"experts\": {},\n    \"top_k\": {}",
-                        quote(name_of_directory(e.pool)), list(experts), e.router.top_k);
+                        quote(name_of_directory(e.pool)), json_list(experts), e.router.top_k);
     if (!e.router.expert.empty()) text += ",\n    \"expert\": " + quote(e.router.expert);
     if (!e.router.weights.empty()) text += ",\n    \"weights\": " + read_json(e.router.weights).written();
     if (!e.router.tasks.empty()) text += ",\n    \"tasks_to_experts\": " + read_json(e.router.tasks).written();
-    if (!e.router.settings.empty()) text += ",\n    \"router_options\": " + list(e.router.settings);
+    if (!e.router.settings.empty()) text += ",\n    \"router_options\": " + json_list(e.router.settings);
   }
   return text + fmt::format(
                     ",\n    \"backend\": {},\n    \"dtype\": {},\n    \"batch_size\": {},\n    "
@@ -106,7 +101,7 @@ std::string task_table(const Results& results, const std::vector<Task>& tasks) {
   return table.text();
 }
 
-void run(Options o) {
+void run(EvalOptions o) {
   if (o.engine.pool.empty()) o.routers = {"none"};
   auto& metrics = o.evaluation.metrics;
   if (metrics.empty()) {
@@ -158,7 +153,7 @@ void run(Options o) {
 }  // namespace
 
 void add_eval(Command& program) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<EvalOptions>();
   Command& c = program.add_subcommand(
       "eval",
       "Measures how well routers do on tasks: each router of a list on the same model, pool and questions. Multiple "

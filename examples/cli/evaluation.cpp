@@ -7,15 +7,13 @@
 
 #include "experts.hpp"
 #include "jsonl.hpp"
+#include "text.hpp"
 
 namespace anser::cli {
 namespace {
 
 using Ids = std::vector<std::int32_t>;
 
-bool has(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
 bool is_of_text(const std::string& metric) {
   return metric == "squad_exact_match" || metric == "token_f1" || metric == "rouge_l";
 }
@@ -60,7 +58,7 @@ class Asking {
     bool of_text = false;
     for (const auto& metric : o_.metrics) of_text = of_text || is_of_text(metric) || metric == "exact_match";
     if (of_text && !o_.teacher_forced) generate(batch);
-    if (!has(o_.metrics, "token_accuracy") && !o_.teacher_forced) return;
+    if (!contains(o_.metrics, "token_accuracy") && !o_.teacher_forced) return;
     constexpr std::size_t rows_at_once = 4096;  // logits of a row are a vocabulary wide
     for (std::size_t first = 0; first < batch.size();) {
       std::size_t n = 0, longest = 0;
@@ -150,7 +148,7 @@ void check_metrics(const EvaluationOptions& o, const std::vector<Task>& tasks) {
     check(!o.teacher_forced || !is_of_text(metric), "--metric ", metric,
           " is of generated texts, and with --teacher-forced none are generated");
   for (const Task& t : tasks) {
-    const bool accuracy = has(o.metrics, "accuracy");
+    const bool accuracy = contains(o.metrics, "accuracy");
     check(t.choices ? accuracy : o.metrics.size() > std::size_t(accuracy), t.path, ": none of --metric is for ",
           t.choices ? "multiple choice; add accuracy" : "answers in words; add exact_match");
   }
@@ -197,7 +195,7 @@ void check_routers(const std::vector<std::string>& routers, const RouterOptions&
   for (auto at = routers.begin(); at != routers.end(); ++at)
     check(std::find(routers.begin(), at, *at) == at, "--router: ", *at, " is named twice");
   const auto concerns = [&](const char* option, const std::string& value, const char* router) {
-    check(value.empty() || has(routers, router), option, " is a setting of the router ", router,
+    check(value.empty() || contains(routers, router), option, " is a setting of the router ", router,
           ", which is not among --router");
   };
   concerns("--expert", all.expert, "single");

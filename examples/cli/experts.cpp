@@ -47,9 +47,7 @@ std::string names_of(const Pool& pool) {
 }
 
 void choose(Pool& pool, const RouterOptions& o) {
-  const auto names = [](const std::vector<std::string>& list, const Expert& e) {
-    return std::find(list.begin(), list.end(), e.name) != list.end();
-  };
+  const auto names = [](const std::vector<std::string>& list, const Expert& e) { return contains(list, e.name); };
   for (const auto* list : {&o.allow, &o.deny})
     for (const std::string& name : *list)
       check(std::any_of(pool.experts.begin(), pool.experts.end(), [&](const Expert& e) { return e.name == name; }),

@@ -9,7 +9,7 @@
 namespace anser::cli {
 namespace {
 
-struct Options {
+struct ForwardOptions {
   EngineOptions engine;
   std::string tensors, output;
   bool routing = false;
@@ -36,7 +36,7 @@ Tokens read_tokens(const Safetensors& file, const char* name) {
   return {t->shape.rows(), t->shape.cols(), integers(*t), {}};
 }
 
-void run(const Options& o) {
+void run(const ForwardOptions& o) {
   const Safetensors file(o.tensors);
   Tokens input = read_tokens(file, "input_ids");
   const Tokens target = read_tokens(file, "decoder_input_ids");
@@ -81,7 +81,7 @@ void run(const Options& o) {
 }  // namespace
 
 void add_forward(Command& program) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ForwardOptions>();
   Command& c = program.add_subcommand(
       "forward",
       "Makes one pass from token ids to logits, for comparison with other software. Reads input_ids [B,S], "

@@ -8,7 +8,7 @@
 namespace anser::cli {
 namespace {
 
-struct Options {
+struct GenerateOptions {
   EngineOptions engine;
   std::string prompt, input, output, early_stopping = "no";
   bool has_prompt = false;
@@ -18,7 +18,7 @@ struct Options {
   Sampling sampling;
 };
 
-void run(Options o) {
+void run(GenerateOptions o) {
   if (o.sample) o.generation.sampling = o.sampling;
   o.generation.beam.early_stopping = o.early_stopping == "yes"     ? EarlyStopping::yes
                                      : o.early_stopping == "never" ? EarlyStopping::never
@@ -68,7 +68,7 @@ void run(Options o) {
 }  // namespace
 
 void add_generate(Command& program) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<GenerateOptions>();
   Command& c = program.add_subcommand(
       "generate",
       "Writes what the model answers: to one --prompt, or to the \"input\" of every line of a JSONL file, "

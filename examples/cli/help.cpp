@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "options.hpp"
+#include "text.hpp"
 
 namespace anser::cli {
 namespace {
@@ -21,10 +22,6 @@ std::vector<std::string> option_names(const CLI::App& app) {
   for (const auto* option : app.get_options())
     for (const auto& name : option->get_lnames()) names.push_back("--" + name);
   return names;
-}
-
-bool has(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 std::string full_name(const CLI::App& app) {
@@ -98,7 +95,7 @@ std::string explain_usage(const CLI::App& program, const CLI::ParseError& error,
                           const std::vector<std::string>& words) {
   const CLI::App* app = &program;
   std::size_t at = 0;
-  for (; at < words.size() && has(command_names(*app), words[at]); ++at) app = app->get_subcommand(words[at]);
+  for (; at < words.size() && contains(command_names(*app), words[at]); ++at) app = app->get_subcommand(words[at]);
   const auto see = fmt::format(" (see {} --help)", full_name(*app));
   const auto commands = command_names(*app);
   if (!commands.empty() && at < words.size() && !words[at].starts_with('-')) {
@@ -109,7 +106,7 @@ std::string explain_usage(const CLI::App& program, const CLI::ParseError& error,
   const auto options = option_names(*app);
   for (std::size_t i = at; i < words.size(); ++i) {
     const std::string word = words[i].substr(0, words[i].find('='));
-    if (word.starts_with("--") && word.size() > 2 && !has(options, word))
+    if (word.starts_with("--") && word.size() > 2 && !contains(options, word))
       return fmt::format("there is no option {}{}{}", word, suggestion(nearest(word, options)), see);
   }
   std::string what = error.what();

@@ -14,6 +14,15 @@ std::vector<Json> read_jsonl(const std::string& path);
 /// A record again, with fields added or replaced: values are JSON already. No newline.
 std::string with_fields(const Json& record, const std::vector<std::pair<std::string, std::string>>& fields);
 
+/// Items as a list of JSON; `written` gives one item's.
+template <class T, class F>
+std::string json_list(const std::vector<T>& items, F&& written) {
+  std::string out = "[";
+  for (const auto& item : items) out.append(out.size() > 1 ? ", " : "").append(written(item));
+  return out + ']';
+}
+inline std::string json_list(const std::vector<std::string>& texts) { return json_list(texts, quote); }
+
 /// Lines to a file that appears whole or not at all, or to stdout where the path is empty.
 class Lines {
  public:

@@ -57,7 +57,7 @@ void add_pool_options(Command& command, EngineOptions& o, bool required, std::ve
     what_for += fmt::format("\n{}: {}", name, what);
   });
   const auto is_known = [known](const std::string& name) {
-    if (std::find(known.begin(), known.end(), name) != known.end()) return std::string();
+    if (contains(known, name)) return std::string();
     const auto near = nearest(name, known);
     return fmt::format("there is no router {}; known are {}{}", name, fmt::format("{}", fmt::join(known, ", ")),
                        near.empty() ? "" : "; did you mean " + near + '?');

@@ -10,7 +10,7 @@
 namespace anser::cli {
 namespace {
 
-constexpr double width = 840, height = 440, left = 64, right = 20, top = 48, bottom = 52;
+constexpr double plot_width = 840, height = 440, left = 64, right = 20, top = 48, bottom = 52;
 
 struct Point {
   double step, loss;
@@ -58,7 +58,7 @@ class Axes {
   double steps_, least_, most_, edge_;
 };
 
-std::string line(const Axes& axes, const std::vector<Point>& points, const std::string& paint) {
+std::string curve(const Axes& axes, const std::vector<Point>& points, const std::string& paint) {
   std::string out = fmt::format("<polyline {} points=\"", paint);
   for (const Point& p : points) out += fmt::format("{:.1f},{:.1f} ", axes.x(p.step), axes.y(p.loss));
   return out + "\"/>\n";
@@ -114,7 +114,7 @@ std::string frame(const Axes& axes, const std::string& title, const std::string&
       " .loss .each {{ stroke: #9ecae1; stroke-width: 1; }} .loss .mean {{ stroke: #0072b2; stroke-width: 2; }}"
       " .loss .checked {{ stroke: #d55e00; stroke-width: 1.5; stroke-dasharray: 4 3; }} .loss .dot {{ fill: #d55e00; }}"
       "</style>\n",
-      alone ? " xmlns=\"http://www.w3.org/2000/svg\"" : "", width, height);
+      alone ? " xmlns=\"http://www.w3.org/2000/svg\"" : "", plot_width, height);
   out += fmt::format("<text x=\"{}\" y=\"24\" font-size=\"15\">{}</text>\n", left, escape(title)) + axes.grid();
   out += fmt::format("<text x=\"{:.0f}\" y=\"{}\" text-anchor=\"middle\">step</text>\n", (left + axes.right_edge()) / 2,
                      height - 12);
@@ -134,17 +134,18 @@ std::string plot_loss(const std::vector<Metric>& metrics, const std::string& tit
   for (const Metric& m : metrics)
     (m.validation ? checked : steps).push_back({double(m.step), m.validation.value_or(m.loss)});
   const std::vector<std::vector<Point>> means{running_mean(steps)}, checks{checked};
-  const Axes axes = axes_of({&means, &checks}, width - right);
+  const Axes axes = axes_of({&means, &checks}, plot_width - right);
   std::string out = frame(axes, title, unit, alone);
-  out += line(axes, thinned(steps, points), "class=\"each\"") + line(axes, thinned(means[0], points), "class=\"mean\"");
+  out +=
+      curve(axes, thinned(steps, points), "class=\"each\"") + curve(axes, thinned(means[0], points), "class=\"mean\"");
   if (!checked.empty()) {
-    out += line(axes, checked, "class=\"checked\"");
+    out += curve(axes, checked, "class=\"checked\"");
     for (const Point& p : checked)
       out += fmt::format(
           "<circle class=\"dot\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"><title>step {}: {:.6g}</title></circle>\n",
           axes.x(p.step), axes.y(p.loss), p.step, p.loss);
   }
-  double x = width - right - (checked.empty() ? 215 : 315);
+  double x = plot_width - right - (checked.empty() ? 215 : 315);
   const auto legend = [&](const char* kind, const char* name, double wide) {
     out += fmt::format("<polyline class=\"{}\" points=\"{:.0f},20 {:.0f},20\"/><text x=\"{:.0f}\" y=\"24\">{}</text>\n",
                        kind, x, x + 22, x + 28, name);
@@ -157,7 +158,7 @@ std::string plot_loss(const std::vector<Metric>& metrics, const std::string& tit
 }
 
 std::string plot_losses(const std::vector<Curve>& curves, const std::string& title, const std::string& unit) {
-  constexpr double edge = width - 210;
+  constexpr double edge = plot_width - 210;
   constexpr const char* colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#000000", "#56b4e9"};
   constexpr const char* dashes[] = {"", " stroke-dasharray=\"7 3\"", " stroke-dasharray=\"2 3\""};
   std::vector<std::vector<Point>> means;
@@ -174,7 +175,7 @@ std::string plot_losses(const std::vector<Curve>& curves, const std::string& tit
   for (std::size_t i = 0; i < curves.size(); ++i) {
     const auto paint =
         fmt::format("stroke=\"{}\" stroke-width=\"1.5\"{}", colours[i % 7], dashes[std::min<std::size_t>(i / 7, 2)]);
-    out += line(axes, thinned(means[i], 300), paint);
+    out += curve(axes, thinned(means[i], 300), paint);
     const double y = top + row * double(i + 1);
     out += fmt::format(
         "<polyline {} points=\"{:.0f},{:.1f} {:.0f},{:.1f}\"/><text x=\"{:.0f}\" y=\"{:.1f}\">{} {}</text>\n", paint,

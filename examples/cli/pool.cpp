@@ -14,13 +14,13 @@ namespace anser::cli {
 namespace {
 namespace fs = std::filesystem;
 
-struct Options {
+struct PoolReadOptions {
   std::string directory, model;
   bool skip_broken = false, headers = false;
   int threads = 0;  // scripts may give it to every command
 };
 
-void list(const Options& o) {
+void list(const PoolReadOptions& o) {
   const Pool pool = load_pool(o.directory, {o.skip_broken, ""});
   Table table({"expert", "kind", ">rank", "targets", ">sites", ">parameters", "gate", "base", ">steps"});
   for (const Expert& e : pool.experts) {
@@ -55,7 +55,7 @@ void check_gates(const Expert& e, std::vector<std::string>& problems) {
         concat(e.gates->origin(), ": ", missing, " of ", e.sites.size(), " sites have no gate, such as ", first));
 }
 
-void check_pool(const Options& o) {
+void check_pool(const PoolReadOptions& o) {
   std::vector<std::string> problems;
   std::vector<LinearSizes> sites;
   std::string hash;
@@ -131,7 +131,7 @@ void add_pool(Command& program) {
   add_examples(c, {"anser pool list experts", "anser pool check experts --model t5-base",
                    "anser pool merge experts --method linear --output merged"});
 
-  auto l = std::make_shared<Options>();
+  auto l = std::make_shared<PoolReadOptions>();
   Command& list_command = c.add_subcommand(
       "list",
       "Shows a table of the pool's experts: kind, rank, targets, sites, parameters, gates, base model, "
@@ -142,7 +142,7 @@ void add_pool(Command& program) {
   add_examples(list_command, {"anser pool list experts", "anser pool list experts --skip-broken"});
   list_command.callback([l] { list(*l); });
 
-  auto k = std::make_shared<Options>();
+  auto k = std::make_shared<PoolReadOptions>();
   Command& check_command = c.add_subcommand(
       "check",
       "Looks for what would stop or spoil a run: files that do not load, experts of mixed kinds, shapes "

@@ -13,30 +13,20 @@
 namespace anser::cli {
 namespace {
 
-struct Options {
+struct ActivationsOptions {
   EngineOptions engine;
   std::vector<std::string> data, experts;
   int examples = 1000, batch_size = 16, longest = 512;
   bool again = false;
 };
 
-std::vector<std::string> split(const std::string& list) {
-  std::vector<std::string> parts;
-  for (std::size_t from = 0; from < list.size();) {
-    const std::size_t comma = std::min(list.find(", ", from), list.size());
-    parts.push_back(list.substr(from, comma - from));
-    from = comma + 2;
-  }
-  return parts;
-}
-
 /// The files that an expert's rows are collected from.
-std::vector<std::string> data_of(const Expert& e, const Options& o) {
+std::vector<std::string> data_of(const Expert& e, const ActivationsOptions& o) {
   if (!o.data.empty()) return o.data;
   const auto record = read_record(e.origin);
   check(record && !record->training_data.empty(), e.origin,
         ": expert.json does not say what it was trained on; give --data and --experts ", e.name);
-  const auto named = split(record->training_data);
+  const auto named = split(record->training_data, ", ");
   std::error_code ignored;
   for (const auto& path : named)
     check(std::filesystem::exists(path, ignored), e.origin, ": expert.json names ", path,
@@ -46,7 +36,7 @@ std::vector<std::string> data_of(const Expert& e, const Options& o) {
 
 /// So many examples, spread evenly over the files, in batches of like lengths.
 std::vector<TeacherForced> read_batches(const std::vector<std::string>& paths, const Tokenizer& tokenizer,
-                                        const T5Config& c, const Options& o) {
+                                        const T5Config& c, const ActivationsOptions& o) {
   std::vector<ExampleFile> files;
   std::size_t all = 0;
   for (const auto& p : paths) all += files.emplace_back(p).size();
@@ -79,7 +69,7 @@ std::vector<TeacherForced> read_batches(const std::vector<std::string>& paths, c
   return batches;
 }
 
-void run(Options o) {
+void run(ActivationsOptions o) {
   o.engine.router.name = "uniform";
   o.engine.router.allow = o.experts;
   const Tokenizer tokenizer = open_tokenizer(o.engine.model);
@@ -112,7 +102,7 @@ void run(Options o) {
 }  // namespace
 
 void add_pool_activations(Command& pool) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ActivationsOptions>();
   Command& c = pool.add_subcommand(
       "activations",
       "Collects the rows that the router average-activation reads: per expert and site the mean input over examples of "

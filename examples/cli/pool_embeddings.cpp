@@ -14,7 +14,7 @@ namespace anser::cli {
 namespace {
 namespace fs = std::filesystem;
 
-struct Options {
+struct EmbeddingsOptions {
   std::string directory, encoder, data, expert;
   std::size_t examples = 1000;
   std::uint64_t seed = 0;
@@ -30,7 +30,7 @@ std::vector<std::size_t> draw(std::size_t n, std::size_t most, std::uint64_t see
   return drawn;
 }
 
-void embed(const Options& o) {
+void embed(const EmbeddingsOptions& o) {
   const std::string folder = (fs::path(o.directory) / o.expert).string();
   check_directory(o.directory, "a pool");
   check(!o.expert.empty() && o.expert.find('/') == o.expert.npos, "--expert: ", o.expert,
@@ -53,7 +53,7 @@ void embed(const Options& o) {
 }  // namespace
 
 void add_pool_embeddings(Command& pool) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<EmbeddingsOptions>();
   Command& c = pool.add_subcommand(
       "embeddings",
       "Embeds what an expert was trained on with a sentence encoder, for the router retrieval: writes "

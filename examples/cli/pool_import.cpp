@@ -10,7 +10,7 @@
 namespace anser::cli {
 namespace {
 
-struct Options {
+struct PoolImportOptions {
   std::string source, output, kind, rows, names, model, base_model;
   int threads = 0;  // scripts may give it to every command
 };
@@ -31,7 +31,7 @@ std::vector<std::string> read_names(const std::string& path) {
   return names;
 }
 
-void import(const Options& o) {
+void import(const PoolImportOptions& o) {
   const ImportKind kind = o.kind.empty() ? detect_import(o.source) : *import_kind(o.kind);
   ImportOptions options;
   options.rows = o.rows == "gate"          ? ImportedRows::gate
@@ -65,7 +65,7 @@ void import(const Options& o) {
 }  // namespace
 
 void add_pool_import(Command& pool) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<PoolImportOptions>();
   Command& c = pool.add_subcommand(
       "import",
       "Makes experts of checkpoints that others published: PEFT directories (also with adapter_model.bin), T-Few's "

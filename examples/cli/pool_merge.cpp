@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <map>
 #include <optional>
-#include <sstream>
 
 #include "options.hpp"
 #include "text.hpp"
@@ -13,20 +12,13 @@
 namespace anser::cli {
 namespace {
 
-struct Options {
+struct PoolMergeOptions {
   std::string directory, output, model, method = "linear", weights, experts, sign = "total";
   double density = 0;  // 0: the method's own
   MergeOptions merge;
   bool skip_broken = false;
   int threads = 0;
 };
-
-std::vector<std::string> split(const std::string& list) {
-  std::vector<std::string> parts;
-  std::istringstream in(list);
-  for (std::string part; std::getline(in, part, ',');) parts.push_back(part);
-  return parts;
-}
 
 /// "0.5,0.3,0.2" in the order of the experts, or a file that gives each its own.
 std::vector<double> read_weights(const std::string& text, const Pool& pool) {
@@ -38,7 +30,7 @@ std::vector<double> read_weights(const std::string& text, const Pool& pool) {
     return arrange_weights(pool, by_name);
   }
   std::vector<double> weights;
-  for (std::string part : split(text)) {
+  for (std::string part : split(text, ",")) {
     const std::string problem = Between(-1e9, 1e9).find_fault(part);
     check(problem.empty(), "--weights: ", problem, "; write them as 0.5,0.5 or name a file that ends in .json");
     weights.push_back(std::stod(part));
@@ -48,7 +40,7 @@ std::vector<double> read_weights(const std::string& text, const Pool& pool) {
   return weights;
 }
 
-MergeOptions read_options(const Options& o, const Pool& pool) {
+MergeOptions read_options(const PoolMergeOptions& o, const Pool& pool) {
   MergeOptions merge = o.merge;
   merge.method = find_merge_method(o.method);
   merge.weights = read_weights(o.weights, pool);
@@ -98,11 +90,11 @@ void print_sites(const MergeReport& report) {
   print(table.text());
 }
 
-void merge(const Options& o) {
+void merge(const PoolMergeOptions& o) {
   std::shared_ptr<const ModelDirectory> base;
   if (!o.model.empty()) base = ModelDirectory::open(o.model);
   Pool pool = load_pool(o.directory, {o.skip_broken, base ? base->hash() : ""});
-  if (!o.experts.empty()) pool = choose_experts(std::move(pool), split(o.experts));
+  if (!o.experts.empty()) pool = choose_experts(std::move(pool), split(o.experts, ","));
   warn_of(pool);
   const std::string router = o.directory + "/router.safetensors";
   std::error_code ignored;
@@ -141,7 +133,7 @@ void merge(const Options& o) {
 }  // namespace
 
 void add_pool_merge(Command& pool) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<PoolMergeOptions>();
   Command& c = pool.add_subcommand(
       "merge",
       "Merges experts into one, which costs as much to run as one. Every method is defined on the products "

@@ -12,7 +12,7 @@
 namespace anser::cli {
 namespace {
 
-struct Options {
+struct WeightsOptions {
   EngineOptions engine;
   std::vector<std::string> data;
   std::string output;
@@ -28,7 +28,7 @@ struct Examples {
 };
 
 /// So many, spread evenly over the files.
-Examples read_examples(const Options& o, const Tokenizer& tokenizer) {
+Examples read_examples(const WeightsOptions& o, const Tokenizer& tokenizer) {
   Examples examples;
   std::vector<ExampleFile> files;
   for (const auto& path : o.data) examples.all += files.emplace_back(path).size();
@@ -86,7 +86,7 @@ double mean_loss(Engine& engine, const std::vector<FewShot>& batches) {
   return sum / double(n);
 }
 
-void run(Options o) {
+void run(WeightsOptions o) {
   o.engine.router.name = "uniform";  // until weigh says otherwise
   const Tokenizer tokenizer = open_tokenizer(o.engine.model);
   const Examples examples = read_examples(o, tokenizer);  // complain of a bad line before the model is read
@@ -140,7 +140,7 @@ void run(Options o) {
 }  // namespace
 
 void add_pool_weights(Command& pool) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<WeightsOptions>();
   Command& c = pool.add_subcommand(
       "weights",
       "Searches for a mix of the pool's experts that fits a few examples (LoraHub): a weight for each, without "

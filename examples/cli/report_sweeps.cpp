@@ -10,7 +10,7 @@ namespace {
 struct Setting {
   const char *name, *axis, *about;
 };
-constexpr Setting known[] = {
+constexpr Setting known_settings[] = {
     {"top-k", "experts per token and place (k)",
      "How many experts a token is sent to at each place. The last value is all of them, each with the weight that its "
      "score gives it."},
@@ -28,9 +28,9 @@ constexpr Setting known[] = {
 std::string sweeps_part(const Report& report) {
   std::string out;
   for (const ReportedSweep& sweep : report.sweeps) {
-    const auto setting =
-        std::find_if(std::begin(known), std::end(known), [&](const Setting& s) { return sweep.setting == s.name; });
-    const bool is_known = setting != std::end(known);
+    const auto setting = std::find_if(std::begin(known_settings), std::end(known_settings),
+                                      [&](const Setting& s) { return sweep.setting == s.name; });
+    const bool is_known = setting != std::end(known_settings);
     out += "<h3>" + escape(sweep.setting) + "</h3>\n";
     if (is_known) out += std::string("<p>") + setting->about + "</p>\n";
     out += "<div class=\"side\">";

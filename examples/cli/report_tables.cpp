@@ -14,7 +14,7 @@ struct Known {
   Kind kind;
   const char* does;
 };
-constexpr Known known[] = {
+constexpr Known known_methods[] = {
     {"none", "Base", Kind::reference, "the model alone, without experts"},
     {"multitask", "Multitask", Kind::reference,
      "one expert trained on all contributors' data together; needs all of it in one place"},
@@ -91,7 +91,7 @@ std::string joined(const std::vector<std::string>& words) {
 
 MethodText describe(const Report& report, const std::string& method) {
   MethodText text{method, Kind::other, ""};
-  for (const Known& k : known)
+  for (const Known& k : known_methods)
     if (method == k.name) text = {k.label, k.kind, k.does};
   if (method == report.experiment) text.kind = Kind::proposed;
   return text;

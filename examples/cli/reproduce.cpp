@@ -46,12 +46,6 @@ std::string shell_word(const std::string& word) {
 
 }  // namespace
 
-std::string list_text(const std::vector<std::string>& texts) {
-  std::string out;
-  for (const auto& t : texts) out += (out.empty() ? "" : ", ") + quote(t);
-  return '[' + out + ']';
-}
-
 std::string tasks_text(const std::vector<TaskScores>& tasks) {
   std::string text;
   for (const TaskScores& t : tasks)

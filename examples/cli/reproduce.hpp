@@ -34,8 +34,6 @@ Results begin_results(const std::vector<std::uint64_t>& seeds, const std::string
                       const std::string& scale = "mini");
 /// {task: {"group", "examples"}}
 std::string tasks_text(const std::vector<TaskScores>& tasks);
-/// ["a", "b"]
-std::string list_text(const std::vector<std::string>& texts);
 
 /// What reproduce measure wrote: by method, of each task the metrics of every question.
 std::map<std::string, std::vector<TaskScores>> measured_scores(const Json& file);

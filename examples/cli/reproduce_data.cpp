@@ -9,12 +9,12 @@
 namespace anser::cli {
 namespace {
 
-struct Options {
+struct DataOptions {
   reproduce::ReadAloudSizes sizes;
   std::uint64_t seed = 0;
   std::string words, output;
 };
-struct SmearOptions {
+struct SmearDataOptions {
   reproduce::NumeralSizes sizes;
   std::uint64_t seed = 0;
   std::string output;
@@ -33,14 +33,14 @@ std::string config_text(std::size_t vocabulary) {
       "\"decoder_start_token_id\": 0\n}\n");
 }
 
-void run(const Options& o) {
+void run(const DataOptions& o) {
   const Json lists = o.words.empty() ? parse_json(read_it_aloud, "read_it_aloud.json") : read_json(o.words);
   reproduce::write_read_aloud(o.output, lists, o.seed, o.sizes);
   const auto words = reproduce::ReadAloud(lists).words().size();
   write_file(o.output + "/config.json", config_text(words + 3 + reproduce::ReadAloud::sentinels));
 }
 
-void run(const SmearOptions& o) {
+void run(const SmearDataOptions& o) {
   reproduce::write_numerals(o.output, o.seed, o.sizes);
   write_file(o.output + "/config.json", config_text(reproduce::Numerals::words().size() + 3));
 }
@@ -59,7 +59,7 @@ void add_seed_and_output(Command& c, std::uint64_t& seed, std::string& output) {
 }  // namespace
 
 void add_reproduce_data(Command& reproduce) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<DataOptions>();
   Command& c = reproduce.add_subcommand(
       "data",
       "A step of phatgoose: writes the tasks of \"Read it aloud\", what base and experts learn, the vocabulary and "
@@ -74,7 +74,7 @@ void add_reproduce_data(Command& reproduce) {
   add_examples(c, {"anser reproduce data --seed 100 --output lines"});
   c.callback([o] { run(*o); });
 
-  auto s = std::make_shared<SmearOptions>();
+  auto s = std::make_shared<SmearDataOptions>();
   Command& smear = reproduce.add_subcommand(
       "smear-data",
       "A step of smear: writes the eight tasks with numbers, what the base learns, the vocabulary and the base's "

@@ -11,7 +11,7 @@ namespace anser::cli {
 namespace {
 namespace fs = std::filesystem;
 
-struct Options {
+struct GatesOptions {
   std::string experts, gates, output;
 };
 
@@ -34,7 +34,7 @@ void write_untrained(const Expert& e, const std::string& directory) {
   write_gates(directory, std::move(gates));
 }
 
-void run(const Options& o) {
+void run(const GatesOptions& o) {
   for (const Expert& e : load_pool(o.experts).experts) {
     const fs::path from = fs::path(o.experts) / e.name, to = fs::path(o.output) / e.name;
     std::error_code problem;
@@ -52,7 +52,7 @@ void run(const Options& o) {
 }  // namespace
 
 void add_reproduce_gates(Command& reproduce) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<GatesOptions>();
   Command& c = reproduce.add_subcommand(
       "gates", "A step of phatgoose's sweeps: copies a pool's experts, with other gates than their own.");
   c.add_option("--experts", o->experts, "The pool")->required()->type_name("DIR");

@@ -12,7 +12,7 @@
 namespace anser::cli {
 namespace {
 
-struct Options {
+struct MeasureOptions {
   EngineOptions engine;
   EvaluationOptions evaluation{{"exact_match", "token_accuracy"}, true, 128, 64};
   std::vector<std::string> routers, single;
@@ -67,7 +67,7 @@ std::vector<float> mean_outputs(Engine& engine, const std::vector<std::vector<st
 }
 
 /// "retrieval" and "retrieval-bow": per question the expert who was trained on the nearest line.
-std::string nearest_text(const Options& o, Engine& engine, const Tokenizer& tokenizer, const Exam& exam) {
+std::string nearest_text(const MeasureOptions& o, Engine& engine, const Tokenizer& tokenizer, const Exam& exam) {
   std::vector<std::string> names, questions;
   std::vector<std::vector<std::string>> lines;
   std::vector<std::vector<std::int32_t>> line_ids, question_ids;
@@ -103,7 +103,7 @@ std::string nearest_text(const Options& o, Engine& engine, const Tokenizer& toke
       chosen(nearest_by_words(lines, questions)));
 }
 
-void run(Options o) {
+void run(MeasureOptions o) {
   const Tokenizer tokenizer = open_tokenizer(o.engine.model);
   const Exam exam = make_exam(read_tasks(o.tasks, o.limit), tokenizer);
   o.evaluation.teacher_forced = !o.generate;
@@ -148,7 +148,7 @@ std::map<std::string, std::vector<TaskScores>> measured_scores(const Json& file)
 }
 
 void add_reproduce_measure(Command& reproduce) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<MeasureOptions>();
   Command& c = reproduce.add_subcommand("measure",
                                         "A step of the others: what routers, and experts alone, get on each question.");
   add_model_options(c, o->engine);

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <set>
 
+#include "jsonl.hpp"
 #include "options.hpp"
 #include "text.hpp"
 #include "word_lists.hpp"
@@ -14,10 +15,10 @@
 namespace anser::cli {
 namespace {
 
-/// Options that only one of the scales has a use for.
+/// PhatGooseOptions that only one of the scales has a use for.
 using ScaleOptions = std::vector<std::pair<std::string, Option*>>;
 
-struct Options : ReproduceOptions {
+struct PhatGooseOptions : ReproduceOptions {
   Recipe recipe;
   ScaleOptions of_mini, of_full;
   std::vector<std::string> sweeps;
@@ -103,7 +104,7 @@ void note(Results& results, const Recipe& r, const std::vector<SeedScores>& seed
                   r.base_steps, r.expert_steps, r.gate_steps, r.multitask_steps, r.rank, r.top_k, r.sizes.pretraining,
                   r.sizes.train, r.sizes.held_in, r.sizes.held_out));
   if (!r.words.empty()) results.note("words", quote(std::filesystem::path(r.words).filename().string()));
-  results.note("mixed_tasks", list_text(mixed));
+  results.note("mixed_tasks", json_list(mixed));
   std::vector<std::string> best;
   std::string copying, oracle;
   for (const auto& s : seeds) {
@@ -113,10 +114,10 @@ void note(Results& results, const Recipe& r, const std::vector<SeedScores>& seed
   for (const auto& [task, first] : seeds[0].choice.oracle) {
     std::vector<std::string> experts;
     for (const auto& s : seeds) experts.push_back(s.choice.oracle.at(task));
-    oracle += fmt::format("{}    {}: {}", oracle.empty() ? "" : ",\n", quote(task), list_text(experts));
+    oracle += fmt::format("{}    {}: {}", oracle.empty() ? "" : ",\n", quote(task), json_list(experts));
   }
   results.note("base_copies", '[' + copying + ']');
-  results.note("best_individual", list_text(best));
+  results.note("best_individual", json_list(best));
   results.note("oracle", "{\n" + oracle + "\n  }");
 }
 
@@ -124,9 +125,7 @@ void note(Results& results, const Recipe& r, const std::vector<SeedScores>& seed
 std::string table(const Results& results, const std::vector<std::string>& held_out,
                   const std::vector<std::string>& mixed) {
   Table t({"method", ">held-in EM", ">held-out EM", ">held-out tokens", ">mixed EM", ">single-skill EM"});
-  const auto is_mixed = [&](const std::string& task) {
-    return std::find(mixed.begin(), mixed.end(), task) != mixed.end();
-  };
+  const auto is_mixed = [&](const std::string& task) { return contains(mixed, task); };
   for (const auto& m : results.methods()) {
     std::vector<std::string> row{m.name};
     const auto group = [&](const char* name, const char* metric) {
@@ -154,7 +153,7 @@ std::string table(const Results& results, const std::vector<std::string>& held_o
   return heading_text("PHATGOOSE", results.seeds().size()) + t.text();
 }
 
-void run(Options o) {
+void run(PhatGooseOptions o) {
   for (const auto& [name, option] : o.scale == "full" ? o.of_mini : o.of_full)
     check(option->count() == 0, name, " is of --scale ", o.scale == "full" ? "mini" : "full");
   if (o.scale == "full") {
@@ -170,7 +169,7 @@ void run(Options o) {
   o.recipe.sweeps = sweeps_of(o.sweeps, o.recipe, int(family.kinds().size()));
   std::vector<Step> steps;
   for (const auto seed : seeds) add_seed(steps, o.output, o.recipe, seed, family, seed == seeds[0]);
-  run_steps(o, "phatgoose of " + list_text(family.kinds()), steps, all_cores());
+  run_steps(o, "phatgoose of " + json_list(family.kinds()), steps, all_cores());
 
   std::vector<SeedScores> scores;
   for (const auto seed : seeds) scores.push_back(read_seed(o.output, seed, family.kinds(), o.recipe.sweeps));
@@ -195,7 +194,7 @@ void run(Options o) {
 }  // namespace
 
 void add_reproduce_phatgoose(Command& reproduce) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<PhatGooseOptions>();
   Command& c = reproduce.add_subcommand(
       "phatgoose",
       "PHATGOOSE on a family of tasks that is made on the spot: trains a small T5, ten experts that each learn one "

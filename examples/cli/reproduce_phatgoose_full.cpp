@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "jsonl.hpp"
 #include "options.hpp"
 #include "reproduce_phatgoose.hpp"
 #include "seed_steps.hpp"
@@ -122,15 +123,15 @@ void reproduce_full(const ReproduceOptions& o, const FullOptions& f) {
                fmt::format("{{\n    \"model\": {},\n    \"pool\": {},\n    \"experts\": {},\n    \"top_k\": "
                            "{},\n    \"limit\": {},\n    \"dtype\": {}\n  }}",
                            quote(fs::path(model).filename().string()), quote(fs::path(experts).filename().string()),
-                           list_text(names), f.top_k, f.limit, quote(f.dtype)));
-  results.note("left_out", list_text(left_out));
+                           json_list(names), f.top_k, f.limit, quote(f.dtype)));
+  results.note("left_out", json_list(left_out));
   std::vector<std::string> shown = methods;
   if (!f.without_single) {
     const Choice choice = choose_best(scores, names);
-    results.note("best_individual", list_text({choice.best}));
+    results.note("best_individual", json_list({choice.best}));
     std::string oracle;
     for (const auto& [task, expert] : choice.oracle)
-      oracle += (oracle.empty() ? "    " : ",\n    ") + quote(task) + ": " + list_text({expert});
+      oracle += (oracle.empty() ? "    " : ",\n    ") + quote(task) + ": " + json_list({expert});
     results.note("oracle", "{\n" + oracle + "\n  }");
     shown.insert(shown.begin() + 1, {"single", "oracle"});
   }

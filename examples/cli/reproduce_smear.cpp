@@ -20,7 +20,7 @@ struct Recipe {
   int experts = 8, bottleneck = 4;
   double least_copying = 0.85;
 };
-struct Options : ReproduceOptions {
+struct SmearOptions : ReproduceOptions {
   Recipe recipe;
   std::vector<std::string> methods;  // empty: all
 };
@@ -45,7 +45,7 @@ constexpr Method all_methods[] = {{"none", "none"},
                                   {"smear", "smear"}};
 
 bool is_among(const std::vector<std::string>& wanted, const Method& m) {
-  return wanted.empty() || std::find(wanted.begin(), wanted.end(), m.name) != wanted.end();
+  return wanted.empty() || contains(wanted, m.name);
 }
 
 void add_seed(std::vector<Step>& steps, const std::string& directory, const Recipe& r, std::uint64_t seed,
@@ -152,7 +152,7 @@ std::string table(const Results& results) {
   return heading_text("SMEAR", results.seeds().size()) + t.text();
 }
 
-void run(Options o) {
+void run(SmearOptions o) {
   const auto seeds = seeds_of(o);
   Recipe& r = o.recipe;
   r.sizes.pretraining = r.base_steps * 64;
@@ -188,7 +188,7 @@ void run(Options o) {
 }  // namespace
 
 void add_reproduce_smear(Command& reproduce) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<SmearOptions>();
   Command& c = reproduce.add_subcommand(
       "smear",
       "SMEAR on a family of tasks that is made on the spot: trains a small T5, and on it for each way of routing a "

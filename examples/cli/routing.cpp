@@ -4,16 +4,10 @@
 #include <anser/io/json.hpp>
 
 #include "charts.hpp"
+#include "jsonl.hpp"
 
 namespace anser::cli {
 namespace {
-
-template <class T, class F>
-std::string list(const std::vector<T>& items, F&& written) {
-  std::string out = "[";
-  for (const auto& item : items) out.append(out.size() > 1 ? ", " : "").append(written(item));
-  return out + ']';
-}
 
 /// Enough digits to draw, and the same on every run.
 std::string number(double v) { return fixed(v, 5); }
@@ -22,14 +16,14 @@ std::string site_text(const TracedSite& s) {
   const auto whole = [](int e) { return std::to_string(e); };
   return "{\"site\": " + quote(s.site) + ", \"stack\": \"" + s.stack +
          "\", \"reads_source\": " + (s.reads_source ? "true" : "false") +
-         ", \"experts\": " + list(s.experts, [&](const auto& row) { return list(row, whole); }) +
-         ", \"weights\": " + list(s.weights, [&](const auto& row) { return list(row, number); }) + '}';
+         ", \"experts\": " + json_list(s.experts, [&](const auto& row) { return json_list(row, whole); }) +
+         ", \"weights\": " + json_list(s.weights, [&](const auto& row) { return json_list(row, number); }) + '}';
 }
 
 std::string input_text(const std::string& task, const TracedInput& i) {
   return "    {\"task\": " + quote(task) + ", \"input\": " + quote(i.text) + ", \"target\": " + quote(i.target) +
-         ",\n     \"read\": " + list(i.read, quote) + ", \"written\": " + list(i.written, quote) +
-         ",\n     \"sites\": " + list(i.sites, site_text) + '}';
+         ",\n     \"read\": " + json_list(i.read, quote) + ", \"written\": " + json_list(i.written, quote) +
+         ",\n     \"sites\": " + json_list(i.sites, site_text) + '}';
 }
 
 /// Numbers of experts and their weights, of each token.
@@ -73,13 +67,13 @@ std::string routing_text(const Routing& r) {
   for (const auto& t : r.tasks) {
     std::string sites;
     for (const auto& [site, weights] : t.sites)
-      sites += (sites.empty() ? "\n      " : ",\n      ") + quote(site) + ": " + list(weights, number);
+      sites += (sites.empty() ? "\n      " : ",\n      ") + quote(site) + ": " + json_list(weights, number);
     tasks += (tasks.empty() ? "\n    " : ",\n    ") + quote(t.name) + ": {\"examples\": " + std::to_string(t.examples) +
              ", \"sites\": {" + sites + "}}";
   }
   for (const auto& [task, input] : r.inputs) inputs += (inputs.empty() ? "\n" : ",\n") + input_text(task, input);
-  return "{\n  \"router\": " + quote(r.router) + ",\n  \"experts\": " + list(r.experts, quote) + ",\n  \"tasks\": {" +
-         tasks + "},\n  \"inputs\": [" + inputs + "]\n}\n";
+  return "{\n  \"router\": " + quote(r.router) + ",\n  \"experts\": " + json_list(r.experts, quote) +
+         ",\n  \"tasks\": {" + tasks + "},\n  \"inputs\": [" + inputs + "]\n}\n";
 }
 
 Routing read_routing(const std::string& path) {

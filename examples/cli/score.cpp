@@ -9,7 +9,7 @@
 namespace anser::cli {
 namespace {
 
-struct Options {
+struct ScoreOptions {
   EngineOptions engine;
   std::string input, output;
   int batch_size = 16;
@@ -30,13 +30,7 @@ Example read_example(const Json& record, const Tokenizer& tokenizer) {
   return e;
 }
 
-std::string list(const std::vector<double>& values) {
-  std::string out;
-  for (double v : values) out += fmt::format("{}{}", out.empty() ? "[" : ", ", v);
-  return out + ']';
-}
-
-void run(const Options& o) {
+void run(const ScoreOptions& o) {
   const auto records = read_jsonl(o.input);
   const Tokenizer tokenizer = open_tokenizer(o.engine.model);
   std::vector<Example> examples;
@@ -67,7 +61,8 @@ void run(const Options& o) {
   std::size_t labelled = 0, right = 0;
   for (std::size_t i = 0; i < records.size(); ++i) {
     const auto best = std::max_element(scores[i].begin(), scores[i].end()) - scores[i].begin();  // ties: the first
-    lines.add(with_fields(records[i], {{"scores", list(scores[i])}, {"prediction", std::to_string(best)}}));
+    lines.add(with_fields(records[i], {{"scores", json_list(scores[i], [](double v) { return fmt::format("{}", v); })},
+                                       {"prediction", std::to_string(best)}}));
     labelled += examples[i].label >= 0;
     right += examples[i].label == best;
   }
@@ -79,7 +74,7 @@ void run(const Options& o) {
 }  // namespace
 
 void add_score(Command& program) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ScoreOptions>();
   Command& c = program.add_subcommand(
       "score",
       "Scores the choices of multiple-choice questions: how likely the model finds each of a line's "

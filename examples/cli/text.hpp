@@ -17,6 +17,10 @@ void warn(std::string_view text);
 void complain(std::string_view text);
 void tell(std::string_view text);
 
+bool contains(const std::vector<std::string>& words, const std::string& word);
+/// Its parts between separators; none of an empty text, and none behind a separator that ends it.
+std::vector<std::string> split(std::string_view text, std::string_view separator);
+
 /// 1234567 -> "1,234,567"
 std::string grouped(std::uint64_t n);
 /// 1234567 -> "1.2 MB"

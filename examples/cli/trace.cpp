@@ -16,7 +16,7 @@
 namespace anser::cli {
 namespace {
 
-struct Options {
+struct TraceOptions {
   EngineOptions engine;
   std::string input, tasks, output;
   int limit = 0, shown = 1;
@@ -65,7 +65,7 @@ TracedInput trace_input(Engine& engine, const Tokenizer& tokenizer, const std::v
 /// A line of the input. The decoder reads its start token and then the target, or else the winning hypothesis.
 /// `expert`: where the router leaves the decision to whoever knows, as Engine takes it.
 TracedInput trace_line(Engine& engine, const Tokenizer& tokenizer, const Json& record, const std::vector<int>& expert,
-                       const Options& o, Answer& answer) {
+                       const TraceOptions& o, Answer& answer) {
   const T5Config& c = engine.config();
   const auto source = tokenizer.encode(record.text("input"));
   answer.input = Tokens::pad({source}, c.pad);
@@ -83,21 +83,14 @@ TracedInput trace_line(Engine& engine, const Tokenizer& tokenizer, const Json& r
   return traced;
 }
 
-template <class T, class F>
-std::string list(const std::vector<T>& items, F&& written) {
-  std::string out = "[";
-  for (const auto& item : items) out += (out.size() > 1 ? ", " : "") + written(item);
-  return out + ']';
-}
-
 std::string line_of(const TracedInput& input, const TracedSite& s, const std::vector<std::string>& names) {
   const auto name = [&](int e) { return quote(names[std::size_t(e)]); };
   const auto number = [](float v) { return fmt::format("{}", v); };
   return fmt::format(
       "{{\"input\": {}, \"tokens\": {}, \"stack\": \"{}\", \"site\": {}, \"experts\": {}, \"weights\": {}}}",
-      quote(input.text), list(s.reads_source ? input.read : input.written, quote), s.stack, quote(s.site),
-      list(s.experts, [&](const auto& row) { return list(row, name); }),
-      list(s.weights, [&](const auto& row) { return list(row, number); }));
+      quote(input.text), json_list(s.reads_source ? input.read : input.written, quote), s.stack, quote(s.site),
+      json_list(s.experts, [&](const auto& row) { return json_list(row, name); }),
+      json_list(s.weights, [&](const auto& row) { return json_list(row, number); }));
 }
 
 std::string line_of(const TracedInput& input, const std::vector<std::string>& names) {
@@ -111,7 +104,7 @@ std::string line_of(const TracedInput& input, const std::vector<std::string>& na
 /// Whom each input's expert, decided outside, gives way to when expert `e` is left out: an oracle's to nobody, the
 /// nearest text's owner to the next nearest. Empty where the router decides by itself.
 std::vector<int> experts_without(int e, std::vector<int> experts, const std::vector<Json>& records, const Pool& pool,
-                                 const Options& o) {
+                                 const TraceOptions& o) {
   std::vector<Json> orphaned;
   for (std::size_t i = 0; i < experts.size(); ++i)
     if (experts[i] == e) orphaned.push_back(records[i]);
@@ -130,7 +123,7 @@ std::vector<int> experts_without(int e, std::vector<int> experts, const std::vec
 
 /// The likelihood of each input's answer with all experts, and without each in turn.
 void leave_out(Engine& engine, const std::vector<Json>& records, const std::vector<Answer>& answers,
-               const std::vector<int>& experts, std::vector<TracedInput>& inputs, const Options& o) {
+               const std::vector<int>& experts, std::vector<TracedInput>& inputs, const TraceOptions& o) {
   const int n = int(engine.pool().experts.size());
   Progress progress("leaving out", std::size_t(n + 1) * answers.size());
   for (int e = -1; e < n; ++e) {
@@ -162,7 +155,7 @@ std::string check_ending(const std::string& path) {
 }
 
 /// --tasks: means over many lines, for a report.
-void run_tasks(const Options& o) {
+void run_tasks(const TraceOptions& o) {
   check(ending(o.output) == ".json", "--tasks: the means go to one file; name it with --output FILE.json");
   check(!o.leave_one_out, "--tasks: --leave-one-out is of --input's lines");
   const Tokenizer tokenizer = open_tokenizer(o.engine.model);
@@ -189,7 +182,7 @@ void run_tasks(const Options& o) {
   write_file(o.output, routing_text(routing));
 }
 
-void run(const Options& o) {
+void run(const TraceOptions& o) {
   if (o.input.empty()) return o.tasks.empty() ? refuse_missing("--input") : run_tasks(o);
   check(ending(o.output) != ".json", o.output, ": lines end in .jsonl; .json is for --tasks");
   const auto records = read_jsonl(o.input);
@@ -236,7 +229,7 @@ void run(const Options& o) {
 }  // namespace
 
 void add_trace(Command& program) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<TraceOptions>();
   Command& c = program.add_subcommand(
       "trace",
       "Shows which experts each token used at each site: a line per input and site, {\"input\", \"tokens\", "

@@ -2,6 +2,7 @@
 #include <anser/io/json.hpp>
 
 #include "charts.hpp"
+#include "jsonl.hpp"
 #include "trace.hpp"
 
 namespace anser::cli {
@@ -125,13 +126,6 @@ if (data.inputs.length) show();
 </script></body></html>
 )page";
 
-template <class T, class F>
-std::string list(const std::vector<T>& items, F&& written) {
-  std::string out = "[";
-  for (const auto& item : items) out += (out.size() > 1 ? "," : "") + written(item);
-  return out + ']';
-}
-
 }  // namespace
 
 std::string trace_page(const std::vector<TracedInput>& inputs, const std::vector<std::string>& experts,
@@ -141,15 +135,15 @@ std::string trace_page(const std::vector<TracedInput>& inputs, const std::vector
   const auto site = [&](const TracedSite& s) {
     return fmt::format("{{\"name\":{},\"stack\":\"{}\",\"cross\":{},\"experts\":{},\"weights\":{}}}", quote(s.site),
                        s.stack, s.reads_source && s.stack == "decoder",
-                       list(s.experts, [&](const auto& row) { return list(row, whole); }),
-                       list(s.weights, [&](const auto& row) { return list(row, number); }));
+                       json_list(s.experts, [&](const auto& row) { return json_list(row, whole); }),
+                       json_list(s.weights, [&](const auto& row) { return json_list(row, number); }));
   };
   const auto input = [&](const TracedInput& i) {
-    return fmt::format("{{\"text\":{},\"read\":{},\"written\":{},\"sites\":{}}}", quote(i.text), list(i.read, quote),
-                       list(i.written, quote), list(i.sites, site));
+    return fmt::format("{{\"text\":{},\"read\":{},\"written\":{},\"sites\":{}}}", quote(i.text),
+                       json_list(i.read, quote), json_list(i.written, quote), json_list(i.sites, site));
   };
-  std::string data = fmt::format("{{\"router\":{},\"experts\":{},\"inputs\":{}}}", quote(router), list(experts, quote),
-                                 list(inputs, input));
+  std::string data = fmt::format("{{\"router\":{},\"experts\":{},\"inputs\":{}}}", quote(router),
+                                 json_list(experts, quote), json_list(inputs, input));
   std::string safe;  // no text of the data may end the script that holds it
   for (char c : data) c == '<' ? safe += "\\u003c" : safe += c;
   std::string maps = "<h2>All inputs</h2>\n";

@@ -25,7 +25,7 @@ std::uint64_t memory(const char* key) {
 }
 
 void describe(const TrainerOptions& o, const TrainingFacts& facts) {
-  for (const auto& line : facts.warnings) warn(line);
+  for (const auto& warning : facts.warnings) warn(warning);
   tell(fmt::format("{} numbers learn, of a model with {}; {} steps of {} examples{}", grouped(facts.learned),
                    grouped(facts.parameters), grouped(std::uint64_t(o.training.steps)), grouped(std::uint64_t(o.batch)),
                    facts.validation ? fmt::format(", validated on {} every {} steps", grouped(facts.validation),

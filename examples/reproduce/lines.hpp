@@ -31,12 +31,12 @@ inline std::string join(const std::vector<std::string>& words) {
   return text;
 }
 
-/// Draws until f() takes what it drew, and throws Error, saying `what`, where it seems that this can never be.
-template <class F>
-void draw_until(F&& f, const std::string& what) {
+/// Draws until f() takes what it drew, and throws Error, saying `parts`, where it seems that this can never be.
+template <class F, class... A>
+void draw_until(F&& f, const A&... parts) {
   for (int tries = 0; tries < 20000; ++tries)
     if (f()) return;
-  fail(what);
+  fail(parts...);
 }
 
 /// A line of a file of examples.

@@ -128,8 +128,7 @@ inline void write_numerals(const std::string& directory, std::uint64_t seed, con
             test += json_of(line, task);
             return true;
           },
-          concat(task, ": there are hardly ", i, " lines that are not learned from, and ", sizes.test,
-                 " are asked for"));
+          task, ": there are hardly ", i, " lines that are not learned from, and ", sizes.test, " are asked for");
     write_file(directory + "/train/" + task + ".jsonl", train);
     write_file(directory + "/data/held_in/" + task + ".jsonl", test);
   }

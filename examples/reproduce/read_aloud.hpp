@@ -180,8 +180,8 @@ inline Line ReadAloud::held_in(const std::string& kind, Dice& dice) const {
     drawn = read(line);
     return true;
   };
-  draw_until(draw, concat("held_in.", kind, ": no line of it is short enough: ", longest_written, " words written and ",
-                          longest_spoken, " spoken are the most"));
+  draw_until(draw, "held_in.", kind, ": no line of it is short enough: ", longest_written, " words written and ",
+             longest_spoken, " spoken are the most");
   return drawn;
 }
 
@@ -253,8 +253,8 @@ inline void write_read_aloud(const std::string& directory, const Json& lists, st
             test += json_of(line, kind);
             return true;
           },
-          concat("held_in.", kind, ": there are hardly ", i, " lines that are not learned from, and ", sizes.held_in,
-                 " are asked for"));
+          "held_in.", kind, ": there are hardly ", i, " lines that are not learned from, and ", sizes.held_in,
+          " are asked for");
     write_file(directory + "/train/" + kind + ".jsonl", train);
     write_file(directory + "/data/held_in/" + kind + ".jsonl", test);
   }
@@ -270,8 +270,8 @@ inline void write_read_aloud(const std::string& directory, const Json& lists, st
             test += json_of(line, task);
             return true;
           },
-          concat("held_out.", task, ": its templates make hardly more than ", i, " lines, and ", sizes.held_out,
-                 " are asked for"));
+          "held_out.", task, ": its templates make hardly more than ", i, " lines, and ", sizes.held_out,
+          " are asked for");
     write_file(directory + "/data/held_out/" + task + ".jsonl", test);
   }
   Dice dice(random.fork(stream++));
