@@ -23,8 +23,8 @@ struct DemoOptions {
 constexpr const char* prompts[] = {
     "Fry the fish in butter and add pepper and salt.", "Is Madrid the capital of Greece? No, it is Athens.",
     "Two plus seven is nine, and nine minus four is five.", "The wind is cold and it will rain on Monday."};
-constexpr const char* shown[] = {"encoder.block.0.layer.0.SelfAttention.q",
-                                 "encoder.block.1.layer.1.DenseReluDense.wi_0"};
+constexpr const char* shown_sites[] = {"encoder.block.0.layer.0.SelfAttention.q",
+                                       "encoder.block.1.layer.1.DenseReluDense.wi_0"};
 
 std::string chosen(const Decision& d, std::size_t row, const Pool& pool) {
   std::string out;
@@ -64,7 +64,7 @@ void show(Engine& engine, const Tokenizer& tokenizer, const std::string& prompt)
   print(fmt::format("\n\"{}\"\n  writes: {}\n", prompt, tokenizer.decode(answer, true, c.vocabulary)));
   std::vector<const Decision*> columns;
   std::vector<std::string> head = {"  token"};
-  for (const char* site : shown)
+  for (const char* site : shown_sites)
     for (const Decision& d : routing)
       if (d.site == site) {
         columns.push_back(&d);

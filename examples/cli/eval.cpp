@@ -51,7 +51,7 @@ std::string settings_text(const EvalOptions& o, const Pool& pool) {
                     o.evaluation.teacher_forced, o.limit, o.resamples);
 }
 
-std::string tasks_text(const std::vector<Task>& tasks) {
+std::string exam_text(const std::vector<Task>& tasks) {
   std::string text;
   for (const Task& t : tasks)
     text += fmt::format("{}    {}: {{\"group\": {}, \"examples\": {}, \"sha256\": {}}}", text.empty() ? "" : ",\n",
@@ -59,8 +59,8 @@ std::string tasks_text(const std::vector<Task>& tasks) {
   return "{\n" + text + "\n  }";
 }
 
-std::string percent(double share) { return fmt::format("{:.1f}", 100 * share); }
-std::string percent(const Estimate& e) {
+std::string in_percent(double share) { return fmt::format("{:.1f}", 100 * share); }
+std::string in_percent(const Estimate& e) {
   return fmt::format("{:.1f} [{:.1f}, {:.1f}]", 100 * e.value, 100 * e.interval.low, 100 * e.interval.high);
 }
 
@@ -79,7 +79,7 @@ std::string group_table(const Results& results, const std::string& group, const 
   Table table(head);
   for (const auto& m : results.methods()) {
     std::vector<std::string> row{m.name};
-    for (const auto& [metric, e] : m.by_seed[0].groups.at(group)) row.push_back(percent(e));
+    for (const auto& [metric, e] : m.by_seed[0].groups.at(group)) row.push_back(in_percent(e));
     table.add(row);
   }
   return fmt::format("{}: mean of {} task{}, {} examples, in % [95 % interval over examples]\n{}\n",
@@ -95,7 +95,7 @@ std::string task_table(const Results& results, const std::vector<Task>& tasks) {
   for (const Task& t : tasks)
     for (const auto& [metric, e] : results.methods()[0].by_seed[0].tasks.at(t.name)) {
       std::vector<std::string> row{t.name, t.group == "held_in" ? "held in" : "held out", metric};
-      for (const auto& m : results.methods()) row.push_back(percent(m.by_seed[0].tasks.at(t.name).at(metric).value));
+      for (const auto& m : results.methods()) row.push_back(in_percent(m.by_seed[0].tasks.at(t.name).at(metric).value));
       table.add(row);
     }
   return table.text();
@@ -133,7 +133,7 @@ void run(EvalOptions o) {
   Results results({o.seed});
   results.note("version", quote(ANSER_VERSION));
   results.note("settings", settings_text(o, engine->pool()));
-  results.note("tasks", tasks_text(exam.tasks));
+  results.note("tasks", exam_text(exam.tasks));
   {
     Progress progress("evaluating", exam.questions.size() * o.routers.size());
     for (std::size_t i = 0; i < o.routers.size(); ++i) {

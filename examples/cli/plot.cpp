@@ -10,7 +10,7 @@
 namespace anser::cli {
 namespace {
 
-constexpr double plot_width = 840, height = 440, left = 64, right = 20, top = 48, bottom = 52;
+constexpr double plot_width = 840, plot_height = 440, plot_left = 64, plot_right = 20, plot_top = 48, plot_bottom = 52;
 
 struct Point {
   double step, loss;
@@ -30,10 +30,11 @@ class Axes {
       : steps_(std::max(steps, 2.0)), least_(least), most_(most), edge_(right_edge) {
     if (most_ - least_ < 1e-9) most_ = least_ + 1;
   }
-  double x(double step) const { return left + (step - 1) / (steps_ - 1) * (edge_ - left); }
+  double x(double step) const { return plot_left + (step - 1) / (steps_ - 1) * (edge_ - plot_left); }
   double right_edge() const { return edge_; }
   double y(double loss) const {
-    return height - bottom - (std::clamp(loss, least_, most_) - least_) / (most_ - least_) * (height - top - bottom);
+    return plot_height - plot_bottom -
+           (std::clamp(loss, least_, most_) - least_) / (most_ - least_) * (plot_height - plot_top - plot_bottom);
   }
   std::string grid() const {
     std::string out;
@@ -45,12 +46,12 @@ class Axes {
       out += fmt::format(
           "<line class=\"grid\" x1=\"{0}\" x2=\"{1}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\"/>"
           "<text x=\"{3}\" y=\"{4:.1f}\" text-anchor=\"end\">{5:.4g}</text>\n",
-          left, edge_, y(v), left - 8, y(v) + 4, std::fabs(v) < by / 2 ? 0.0 : v);
+          plot_left, edge_, y(v), plot_left - 8, y(v) + 4, std::fabs(v) < by / 2 ? 0.0 : v);
     }
     const double step = std::max(1.0, tick(steps_ - 1, 8));
     for (double s = step; s <= steps_ + 1e-9; s += step)
       out += fmt::format("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{:.6g}</text>\n", x(s),
-                         height - bottom + 20, s);
+                         plot_height - plot_bottom + 20, s);
     return out;
   }
 
@@ -114,14 +115,14 @@ std::string frame(const Axes& axes, const std::string& title, const std::string&
       " .loss .each {{ stroke: #9ecae1; stroke-width: 1; }} .loss .mean {{ stroke: #0072b2; stroke-width: 2; }}"
       " .loss .checked {{ stroke: #d55e00; stroke-width: 1.5; stroke-dasharray: 4 3; }} .loss .dot {{ fill: #d55e00; }}"
       "</style>\n",
-      alone ? " xmlns=\"http://www.w3.org/2000/svg\"" : "", plot_width, height);
-  out += fmt::format("<text x=\"{}\" y=\"24\" font-size=\"15\">{}</text>\n", left, escape(title)) + axes.grid();
-  out += fmt::format("<text x=\"{:.0f}\" y=\"{}\" text-anchor=\"middle\">step</text>\n", (left + axes.right_edge()) / 2,
-                     height - 12);
+      alone ? " xmlns=\"http://www.w3.org/2000/svg\"" : "", plot_width, plot_height);
+  out += fmt::format("<text x=\"{}\" y=\"24\" font-size=\"15\">{}</text>\n", plot_left, escape(title)) + axes.grid();
+  out += fmt::format("<text x=\"{:.0f}\" y=\"{}\" text-anchor=\"middle\">step</text>\n",
+                     (plot_left + axes.right_edge()) / 2, plot_height - 12);
   return out + fmt::format(
                    "<text x=\"16\" y=\"{0:.0f}\" transform=\"rotate(-90 16 {0:.0f})\" text-anchor=\"middle\">loss{1}"
                    "</text>\n",
-                   (top + height - bottom) / 2, unit.empty() ? "" : ", " + escape(unit));
+                   (plot_top + plot_height - plot_bottom) / 2, unit.empty() ? "" : ", " + escape(unit));
 }
 
 constexpr std::size_t points = 1200;
@@ -134,7 +135,7 @@ std::string plot_loss(const std::vector<Metric>& metrics, const std::string& tit
   for (const Metric& m : metrics)
     (m.validation ? checked : steps).push_back({double(m.step), m.validation.value_or(m.loss)});
   const std::vector<std::vector<Point>> means{running_mean(steps)}, checks{checked};
-  const Axes axes = axes_of({&means, &checks}, plot_width - right);
+  const Axes axes = axes_of({&means, &checks}, plot_width - plot_right);
   std::string out = frame(axes, title, unit, alone);
   out +=
       curve(axes, thinned(steps, points), "class=\"each\"") + curve(axes, thinned(means[0], points), "class=\"mean\"");
@@ -145,7 +146,7 @@ std::string plot_loss(const std::vector<Metric>& metrics, const std::string& tit
           "<circle class=\"dot\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"><title>step {}: {:.6g}</title></circle>\n",
           axes.x(p.step), axes.y(p.loss), p.step, p.loss);
   }
-  double x = plot_width - right - (checked.empty() ? 215 : 315);
+  double x = plot_width - plot_right - (checked.empty() ? 215 : 315);
   const auto legend = [&](const char* kind, const char* name, double wide) {
     out += fmt::format("<polyline class=\"{}\" points=\"{:.0f},20 {:.0f},20\"/><text x=\"{:.0f}\" y=\"24\">{}</text>\n",
                        kind, x, x + 22, x + 28, name);
@@ -170,13 +171,13 @@ std::string plot_losses(const std::vector<Curve>& curves, const std::string& tit
   }
   const Axes axes = axes_of({&means}, edge);
   std::string out = frame(axes, title, unit, false);
-  const double row = std::min(20.0, (height - top - bottom) / double(curves.size() + 1));
-  out += fmt::format("<text x=\"{}\" y=\"{}\">running mean, at the end</text>\n", edge + 14, top + 4);
+  const double row = std::min(20.0, (plot_height - plot_top - plot_bottom) / double(curves.size() + 1));
+  out += fmt::format("<text x=\"{}\" y=\"{}\">running mean, at the end</text>\n", edge + 14, plot_top + 4);
   for (std::size_t i = 0; i < curves.size(); ++i) {
     const auto paint =
         fmt::format("stroke=\"{}\" stroke-width=\"1.5\"{}", colours[i % 7], dashes[std::min<std::size_t>(i / 7, 2)]);
     out += curve(axes, thinned(means[i], 300), paint);
-    const double y = top + row * double(i + 1);
+    const double y = plot_top + row * double(i + 1);
     out += fmt::format(
         "<polyline {} points=\"{:.0f},{:.1f} {:.0f},{:.1f}\"/><text x=\"{:.0f}\" y=\"{:.1f}\">{} {}</text>\n", paint,
         edge + 14, y, edge + 38, y, edge + 44, y + 4, escape(shortened(curves[i].name, 15)),

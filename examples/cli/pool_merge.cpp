@@ -58,7 +58,7 @@ MergeOptions read_options(const PoolMergeOptions& o, const Pool& pool) {
   return merge;
 }
 
-std::string percent(double error) { return fmt::format("{:.3g} %", 100 * error); }
+std::string error_text(double error) { return fmt::format("{:.3g} %", 100 * error); }
 
 /// A line for all sites whose path ends alike, and one for all.
 void print_sites(const MergeReport& report) {
@@ -78,8 +78,8 @@ void print_sites(const MergeReport& report) {
     for (const MergedSite* s : sites) part.sites.push_back(*s);
     const bool cut = part.cut();
     table.add({name, fmt::format("{}", sites.size()), range(sites, &MergedSite::experts),
-               sites[0]->rank ? range(sites, &MergedSite::rank) : "-", cut ? percent(part.mean_error()) : "-",
-               cut ? percent(part.worst().relative_error()) : "-", cut ? part.worst().site : ""});
+               sites[0]->rank ? range(sites, &MergedSite::rank) : "-", cut ? error_text(part.mean_error()) : "-",
+               cut ? error_text(part.worst().relative_error()) : "-", cut ? part.worst().site : ""});
   };
   std::vector<const MergedSite*> all;
   for (const auto& [name, sites] : kinds) {
@@ -125,7 +125,7 @@ void merge(const PoolMergeOptions& o) {
   const MergeRule& rule = rule_of(options.method);
   const std::string lost = report.cut()
                                ? fmt::format("the cut to a rank loses {} of the merged deltas (||dW - dW_r|| / ||dW||)",
-                                             percent(report.error()))
+                                             error_text(report.error()))
                                : "exact: nothing was cut to a rank";
   print(fmt::format("\n{} of {} experts -> {}: {}\n", rule.name, pool.experts.size(), o.output, lost));
 }

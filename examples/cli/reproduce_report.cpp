@@ -20,7 +20,7 @@ p { max-width: 46rem; margin: .5rem 0; } code { overflow-wrap: anywhere; }
 table { border-collapse: collapse; font-size: .85rem; margin: .2rem 0 .8rem; }
 .caption { font-size: .9rem; font-weight: bold; margin: 1rem 0 0; }
 th, td { border-bottom: 1px solid #ccc; padding: .15rem .6rem; text-align: right; white-space: nowrap; font-weight: normal; }
-thead th { border-bottom: 1px solid #555; vertical-align: bottom; } th[colspan] { text-align: center; }
+thead th { border-bottom: 1px solid #555; vertical-align: bottom; white-space: normal; } th[colspan] { text-align: center; }
 th[scope=row] { text-align: left; position: sticky; left: 0; background: #fff; } thead th:first-child { text-align: left; }
 th.proposed, tr:has(th.proposed) td { font-weight: bold; }
 td { font-variant-numeric: tabular-nums; } td.words { text-align: left; white-space: normal; min-width: 11rem; }
@@ -38,7 +38,7 @@ details { margin: .4rem 0; } summary { cursor: pointer; }
   body { margin: 0; max-width: none; font-size: 11pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   .scroll { overflow: visible; break-inside: avoid; } .scroll svg { max-width: 100%; height: auto; }
   .side { display: block; } .side .scroll { display: inline-block; vertical-align: top; width: 47%; } .maps .scroll { width: 30%; }
-  table { font-size: 7.5pt; } th, td { padding: .1rem .3rem; } th[scope=row] { position: static; } thead th { white-space: normal; }
+  table { font-size: 7.5pt; } th, td { padding: .1rem .3rem; } th[scope=row] { position: static; }
   h2, h3, .caption, .row { break-after: avoid; } pre { white-space: pre-wrap; }
   details::details-content { content-visibility: visible; display: block; }
 }

@@ -59,7 +59,7 @@ bool same(const std::string& a, const std::string& b) {
   return !a.empty() && !b.empty() && *end_a == 0 && *end_b == 0 && x == y;
 }
 
-std::string joined(const std::vector<std::string>& words) {
+std::string words_text(const std::vector<std::string>& words) {
   std::string text;
   for (const auto& w : words) text += (text.empty() ? "" : " ") + w;
   return text;
@@ -84,8 +84,8 @@ void add_file(std::vector<std::string>& words, const std::string& path, bool kep
       said.push_back(as_word(*value));
     if (const auto given = values_of(words, key)) {
       const bool differs = !std::equal(given->begin(), given->end(), said.begin(), said.end(), same);
-      check(!kept || is_free(key) || !differs, "--", key, " is ", joined(*given),
-            ", and the training that is to be resumed was started with ", joined(said), " (", path,
+      check(!kept || is_free(key) || !differs, "--", key, " is ", words_text(*given),
+            ", and the training that is to be resumed was started with ", words_text(said), " (", path,
             "); leave the option out, or train into another folder");
       continue;
     }

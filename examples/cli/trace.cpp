@@ -24,7 +24,7 @@ struct TraceOptions {
   bool leave_one_out = false;
 };
 
-std::vector<std::string> pieces(const Tokenizer& tokenizer, const std::vector<std::int32_t>& ids) {
+std::vector<std::string> pieces_of(const Tokenizer& tokenizer, const std::vector<std::int32_t>& ids) {
   std::vector<std::string> out;
   for (const std::int32_t id : ids)
     out.push_back(id < tokenizer.size() ? tokenizer.piece(id) : fmt::format("<{}>", id));
@@ -44,8 +44,8 @@ TracedInput trace_input(Engine& engine, const Tokenizer& tokenizer, const std::v
   const T5Config& c = engine.config();
   const Tokens decoder = shift_right(Tokens::pad({target}, c.pad), c.start, c.pad);
   TracedInput traced;
-  traced.read = pieces(tokenizer, source);
-  traced.written = pieces(tokenizer, decoder.ids);
+  traced.read = pieces_of(tokenizer, source);
+  traced.written = pieces_of(tokenizer, decoder.ids);
   for (const Decision& d : engine.forward(Tokens::pad({source}, c.pad), decoder, true, expert).routing) {
     TracedSite s{d.stack == Stack::encoder ? "encoder" : "decoder", d.site, d.rows == Stack::encoder, {}, {}};
     for (std::size_t at = 0; at < d.expert.size(); at += std::size_t(d.k)) {

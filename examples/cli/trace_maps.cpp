@@ -10,8 +10,8 @@
 
 namespace anser::cli {
 namespace {
-constexpr double cell = 24, line = 16, letter = 6.6;  // widths and heights in pixels; of a letter, roughly
-constexpr const char* mark = "#d55e00";               // around what is marked
+constexpr double map_cell = 24, line = 16, letter = 6.6;  // widths and heights in pixels; of a letter, roughly
+constexpr const char* map_mark = "#d55e00";               // around what is marked
 }  // namespace
 
 std::string escape(const std::string& text) {
@@ -94,7 +94,7 @@ std::string outline(double x, double y, double wide, double high) {
   return fmt::format(
       "<rect x=\"{:.5g}\" y=\"{:.5g}\" width=\"{:.5g}\" height=\"{:.5g}\" fill=\"none\" stroke=\"{}\" "
       "stroke-width=\"2\"/>",
-      x, y, wide, high, mark);
+      x, y, wide, high, map_mark);
 }
 
 }  // namespace
@@ -113,7 +113,7 @@ std::string heat_map(const HeatMap& m, const std::vector<std::string>& experts) 
   out += text_at(4, grid - 5, m.axis, " font-style=\"italic\"");
   out += text_at(left, columns + 2, "expert", " font-style=\"italic\"");
   for (std::size_t e = 0; e < experts.size(); ++e) {
-    const double x = left + cell * double(e) + 16, y = grid - 4;
+    const double x = left + map_cell * double(e) + 16, y = grid - 4;
     out += text_at(x, y, fmt::format("{} {}", e + 1, fit(experts[e])),
                    fmt::format(" transform=\"rotate(-90 {:.5g} {:.5g})\"", x, y).c_str());
   }
@@ -126,7 +126,7 @@ std::string heat_map(const HeatMap& m, const std::vector<std::string>& experts) 
       y += line;
       out += text_at(4, y - 4, group, " font-weight=\"bold\"");
       for (std::size_t e = 0; y > grid + 2 * line && e < experts.size(); ++e)
-        out += text_at(left + cell * (double(e) + 0.5), y - 4, std::to_string(e + 1),
+        out += text_at(left + map_cell * (double(e) + 0.5), y - 4, std::to_string(e + 1),
                        " fill=\"#666\" font-size=\"9\" text-anchor=\"middle\"");
     }
     out += text_at(4, y + 12, cut(row.label, longest_label));
@@ -134,10 +134,11 @@ std::string heat_map(const HeatMap& m, const std::vector<std::string>& experts) 
       const int step = step_of(row.share[e]);
       if (step < 0) continue;
       auto& [cells, numbers] = painted[row.share[e] < 0 ? -1 - step : step];
-      cells += fmt::format("M{:.5g} {:.5g}h{}v{}h-{}z", left + cell * double(e), y, cell - 1, line - 1, cell - 1);
-      numbers += text_at(left + cell * (double(e) + 0.5), y + 12, fmt::format("{:.0f}", 100 * row.share[e]));
+      cells += fmt::format("M{:.5g} {:.5g}h{}v{}h-{}z", left + map_cell * double(e), y, map_cell - 1, line - 1,
+                           map_cell - 1);
+      numbers += text_at(left + map_cell * (double(e) + 0.5), y + 12, fmt::format("{:.0f}", 100 * row.share[e]));
     }
-    if (row.marked >= 0) outlines += outline(left + cell * row.marked - 0.5, y - 0.5, cell, line);
+    if (row.marked >= 0) outlines += outline(left + map_cell * row.marked - 0.5, y - 0.5, map_cell, line);
     y += line;
   }
   for (const auto& [step, cells] : painted) {
@@ -147,9 +148,9 @@ std::string heat_map(const HeatMap& m, const std::vector<std::string>& experts) 
   }
   out += outlines;
   out += fmt::format("<path d=\"M{0:.4g} {1:.5g}V{2:.5g}M{0:.4g} {1:.5g}H{3:.5g}\" stroke=\"#666\" fill=\"none\"/>",
-                     left - 1, grid - 1, y, left + cell * double(experts.size()));
+                     left - 1, grid - 1, y, left + map_cell * double(experts.size()));
   const double wide =
-      std::max({left + cell * double(experts.size()) + 8, 334.0, letter * double(width(m.title)) * 1.1});
+      std::max({left + map_cell * double(experts.size()) + 8, 334.0, letter * double(width(m.title)) * 1.1});
   return svg(wide, y + 6, m.title, "rows: " + m.axis + "; columns: experts; numbers: mean weight in per cent", out);
 }
 
@@ -190,7 +191,7 @@ std::string small_heat_map(const HeatMap& m, std::size_t experts, int marked) {
   if (marked >= 0) {
     const double x = left + wide_cell * marked;
     out += outline(x - 1, top - 1, wide_cell + 1, y - top + 2);
-    out += fmt::format("<path d=\"M{:.5g} {:.5g}h8l-4 6z\" fill=\"{}\"/>", x + 2.5, top - 20, mark);
+    out += fmt::format("<path d=\"M{:.5g} {:.5g}h8l-4 6z\" fill=\"{}\"/>", x + 2.5, top - 20, map_mark);
   }
   const double wide = std::max(right + 8, letter * double(width(m.title)) * 1.15);
   return svg(wide, y + 6, m.title, "rows: " + m.axis + "; columns: experts by number; the darker, the more weight",

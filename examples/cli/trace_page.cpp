@@ -9,7 +9,7 @@ namespace anser::cli {
 namespace {
 
 // Colours: Okabe and Ito's eight, which the colour-blind can tell apart; each cell also carries its expert's number.
-constexpr const char* page_begin = R"page(<!doctype html>
+constexpr const char* trace_page_begin = R"page(<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Which experts each token used</title>
 <style>
@@ -165,7 +165,7 @@ std::string trace_page(const std::vector<TracedInput>& inputs, const std::vector
               bar_chart("Each expert left out of this input", experts, worth({i}));
     maps += heat_map(shares_by_token(i, experts.size()), experts) + "</section>\n";
   }
-  return page_begin + maps + page_middle + safe + page_end;
+  return trace_page_begin + maps + page_middle + safe + page_end;
 }
 
 }  // namespace anser::cli

@@ -13,7 +13,7 @@
 
 namespace anser::cli {
 namespace {
-using Kind = TrainerOptions::Kind;
+using TrainingKind = TrainerOptions::Kind;
 
 /// What /proc/self/status says under a key such as "VmRSS:", in bytes; 0 where the system does not say. (getrusage's
 /// peak is that of whoever started this process, too.)
@@ -31,9 +31,9 @@ void describe(const TrainerOptions& o, const TrainingFacts& facts) {
                    facts.validation ? fmt::format(", validated on {} every {} steps", grouped(facts.validation),
                                                   grouped(std::uint64_t(o.training.validate_every)))
                                     : ""));
-  if (o.kind == Kind::expert && facts.done && std::filesystem::exists(o.output + "/gate.safetensors"))
+  if (o.kind == TrainingKind::expert && facts.done && std::filesystem::exists(o.output + "/gate.safetensors"))
     warn(o.output + "/gate.safetensors belongs to the expert as it was; train the gate anew (anser train gate)");
-  if (o.kind == Kind::gate && !facts.done && std::filesystem::exists(o.output + "/gate.safetensors"))
+  if (o.kind == TrainingKind::gate && !facts.done && std::filesystem::exists(o.output + "/gate.safetensors"))
     warn(o.output + "/gate.safetensors is there already; the new gate will take its place");
   if (o.training.resume && !facts.done) tell("nothing to resume in " + o.output + ": the training begins");
   if (facts.done) tell(fmt::format("going on after step {}", grouped(std::uint64_t(facts.done))));
@@ -76,10 +76,10 @@ void report(const TrainerOptions& o, const Trainer& trainer, long long step) {
   }
   const std::string plot = o.training.directory + "/loss.svg";
   write_file(plot, plot_loss(trainer.metrics(), o.output + ": loss of training"));
-  const char* what = o.kind == Kind::full    ? "model"
-                     : o.kind == Kind::gate  ? "gate"
-                     : o.kind == Kind::joint ? "pool"
-                                             : "expert";
+  const char* what = o.kind == TrainingKind::full    ? "model"
+                     : o.kind == TrainingKind::gate  ? "gate"
+                     : o.kind == TrainingKind::joint ? "pool"
+                                                     : "expert";
   print(fmt::format("{} of step {} written to {}\n", what, grouped(std::uint64_t(step)), o.output));
   if (last) print(fmt::format("loss {:.4g} in the last step", last->loss));
   if (best)
@@ -96,15 +96,15 @@ std::string last_folder(const std::string& output) {
 }
 
 void run(TrainerOptions o, const Command& command) {
-  const bool gate = o.kind == Kind::gate;
+  const bool gate = o.kind == TrainingKind::gate;
   if (gate && o.output.empty()) o.output = o.expert;
   o.training.directory = o.output + (gate ? "/training-gate" : "/training");
   std::error_code ignored;
-  if (o.kind == Kind::expert && !std::filesystem::exists(o.training.directory + "/last.safetensors", ignored))
+  if (o.kind == TrainingKind::expert && !std::filesystem::exists(o.training.directory + "/last.safetensors", ignored))
     check(!std::filesystem::exists(o.output + "/adapter_config.json", ignored), o.output,
           " holds an expert already, without a training to go on with; name another --output");
   if (o.name.empty()) o.name = last_folder(o.output);
-  if (o.kind == Kind::full) {
+  if (o.kind == TrainingKind::full) {
     check(!std::filesystem::equivalent(o.engine.model, o.output, ignored), o.output,
           " is the model that is trained from, which would be written over; name another --output");
     check(!o.engine.model.empty() || (!o.config.empty() && !o.vocabulary.empty()),
@@ -159,7 +159,7 @@ void add_expert(Command& train) {
 
 void add_gate(Command& train) {
   auto o = std::make_shared<TrainerOptions>();
-  o->kind = Kind::gate;
+  o->kind = TrainingKind::gate;
   o->training.steps = 100;
   Command& c = add_kind(train, "gate",
                         "Trains an expert's gate, by which PHATGOOSE routes to it: model and expert frozen, on the "
@@ -176,7 +176,7 @@ void add_gate(Command& train) {
 
 void add_joint(Command& train) {
   auto o = std::make_shared<TrainerOptions>();
-  o->kind = Kind::joint;
+  o->kind = TrainingKind::joint;
   o->engine.router.name = "smear";
   o->rate = 3e-4, o->warmup = 2000, o->batch = 128;
   o->limits = {128, 128};
@@ -225,7 +225,7 @@ void add_joint(Command& train) {
 
 void add_full(Command& train) {
   auto o = std::make_shared<TrainerOptions>();
-  o->kind = Kind::full;
+  o->kind = TrainingKind::full;
   o->optimizer = "adafactor";
   o->rate = 1e-3, o->warmup = 0, o->clip = 0;
   o->batch = 128;

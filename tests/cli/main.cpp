@@ -35,6 +35,14 @@ BOOST_AUTO_TEST_CASE(help_teaches) {
   BOOST_TEST(run_well("--version").starts_with("anser 0."));
 }
 
+BOOST_AUTO_TEST_CASE(starting_does_not_wait_for_cublas) {
+  const auto file = scratch() / "libraries.txt";
+  BOOST_TEST(std::system(("LD_TRACE_LOADED_OBJECTS=1 " ANSER_PROGRAM " > " + file.string()).c_str()) == 0);
+  const auto libraries = read(file);
+  BOOST_TEST(libraries.find("libstdc++") != libraries.npos, libraries);
+  BOOST_TEST(libraries.find("libcublas") == libraries.npos, libraries);
+}
+
 BOOST_AUTO_TEST_CASE(wrong_usage) {
   run_badly("genrate", 2, "did you mean generate?");
   run_badly("xyzzy", 2, "there is no command 'xyzzy'");

@@ -95,4 +95,11 @@ void convert(const Stored& s, T* out) {
   }
 }
 
+#if defined(ANSER_COMPILED)  // the loop over a model's numbers, as quick as the library is compiled
+extern template void convert(const Stored&, double*);
+extern template void convert(const Stored&, float*);
+extern template void convert(const Stored&, bf16*);
+extern template void convert(const Stored&, int*);
+#endif
+
 }  // namespace anser
