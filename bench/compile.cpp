@@ -108,7 +108,7 @@ bool report_files(const std::vector<Command>& commands, const fs::path& folder) 
   bool small = true;
   for (const Command& c : commands) {
     const bool of_program =
-        c.file.find("/examples/cli/") != c.file.npos || c.file.find("/anser-cli-plain.dir/") != c.file.npos;
+        c.text.find("/anser-cli-plain.dir/") != c.text.npos || c.text.find("/anser-cli.dir/") != c.text.npos;
     const bool of_library = c.file.find("/src/") != c.file.npos && c.file.ends_with(".cpp");
     if (!of_program && !of_library) continue;
     const Cost cost = cost_of(c.directory, redirect(c, (folder / "one.o").string()));

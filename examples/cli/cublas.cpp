@@ -16,7 +16,7 @@ constexpr const char* library = "libcublas.so." TEXT(CUBLAS_VER_MAJOR);
 #undef TEXT_OF
 
 void* find(const char* function) {
-  static void* const cublas = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+  void* const cublas = dlopen(library, RTLD_NOW | RTLD_LOCAL);
   void* found = cublas ? dlsym(cublas, function) : nullptr;
   if (!found)
     anser::fail("--backend cuda: ", dlerror(),

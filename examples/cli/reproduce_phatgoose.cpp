@@ -15,7 +15,7 @@
 namespace anser::cli {
 namespace {
 
-/// PhatGooseOptions that only one of the scales has a use for.
+/// Options that only one of the scales has a use for.
 using ScaleOptions = std::vector<std::pair<std::string, Option*>>;
 
 struct PhatGooseOptions : ReproduceOptions {

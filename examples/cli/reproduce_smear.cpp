@@ -14,14 +14,14 @@ namespace anser::cli {
 namespace {
 
 /// How the defaults came about: docs/reproducing.md, "What differs from the paper".
-struct Recipe {
+struct SmearRecipe {
   reproduce::NumeralSizes sizes;
   int base_steps = 1500, steps = 1200;
   int experts = 8, bottleneck = 4;
   double least_copying = 0.85;
 };
 struct SmearOptions : ReproduceOptions {
-  Recipe recipe;
+  SmearRecipe recipe;
   std::vector<std::string> methods;  // empty: all
 };
 
@@ -48,7 +48,7 @@ bool is_among(const std::vector<std::string>& wanted, const Method& m) {
   return wanted.empty() || contains(wanted, m.name);
 }
 
-void add_seed(std::vector<Step>& steps, const std::string& directory, const Recipe& r, std::uint64_t seed,
+void add_seed(std::vector<Step>& steps, const std::string& directory, const SmearRecipe& r, std::uint64_t seed,
               const std::vector<std::string>& wanted) {
   SeedSteps s(steps, directory, seed);
   const auto n = [](auto number) { return std::to_string(number); };
@@ -154,7 +154,7 @@ std::string table(const Results& results) {
 
 void run(SmearOptions o) {
   const auto seeds = seeds_of(o);
-  Recipe& r = o.recipe;
+  SmearRecipe& r = o.recipe;
   r.sizes.pretraining = r.base_steps * 64;
   std::vector<Step> steps;
   for (const auto seed : seeds) add_seed(steps, o.output, r, seed, o.methods);

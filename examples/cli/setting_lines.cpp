@@ -5,8 +5,8 @@
 namespace anser::cli {
 namespace {
 
-constexpr double full_width = 360, from_left = 44, from_right = 16, from_top = 34,
-                 axis_height = 190;  // a telephone's width
+constexpr double full_width = 360;  // a telephone's
+constexpr double from_left = 44, from_right = 16, from_top = 34, axis_height = 190;
 
 /// Told apart in print, too.
 constexpr const char* dashes[] = {"", " stroke-dasharray=\"7 3\"", " stroke-dasharray=\"2 3\"",
