@@ -1,5 +1,5 @@
-// cuBLAS at its first use. Its pages of relocations cost 0.2 s at every start of whatever is linked against it, which a
-// program that mostly works on the CPU, and starts itself a hundred times for an experiment, need not pay. These are
+// cuBLAS at its first use. Its pages of relocations cost 0.17 s at every start of whatever is linked against it, which
+// a program that mostly works on the CPU, and starts itself a hundred times for an experiment, need not pay. These are
 // the functions that backend/cuda calls; the linker finds them here first and, with --as-needed, leaves cuBLAS out.
 #if defined(ANSER_HAS_CUDA)
 #include <cublas_v2.h>
