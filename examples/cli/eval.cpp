@@ -2,13 +2,12 @@
 #include <anser/io/hf.hpp>
 #include <anser/io/output_file.hpp>
 
-#include <algorithm>
-#include <filesystem>
-
 #include "evaluation.hpp"
 #include "experts.hpp"
 #include "jsonl.hpp"
 #include "options.hpp"
+#include "reproduce.hpp"
+#include "text.hpp"
 
 namespace anser::cli {
 namespace {
@@ -22,22 +21,16 @@ struct EvalOptions {
   std::uint64_t seed = 0;
 };
 
-/// The last part of a directory's name, wherever it lies.
-std::string name_of_directory(const std::string& path) {
-  const auto whole = std::filesystem::weakly_canonical(path);
-  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
-}
-
 /// What the results depend on, apart from the machine.
 std::string settings_text(const EvalOptions& o, const Pool& pool) {
   const auto& e = o.engine;
   std::vector<std::string> experts;
   for (const Expert& expert : pool.experts) experts.push_back(expert.name);
-  std::string text = fmt::format("{{\n    \"model\": {},\n    \"model_hash\": {}", quote(name_of_directory(e.model)),
+  std::string text = fmt::format("{{\n    \"model\": {},\n    \"model_hash\": {}", quote(last_folder(e.model)),
                                  quote(ModelDirectory::open(e.model)->hash()));
   if (!e.pool.empty()) {
-    text += fmt::format(",\n    \"pool\": {},\n    \"experts\": {},\n    \"top_k\": {}",
-                        quote(name_of_directory(e.pool)), json_list(experts), e.router.top_k);
+    text += fmt::format(",\n    \"pool\": {},\n    \"experts\": {},\n    \"top_k\": {}", quote(last_folder(e.pool)),
+                        json_list(experts), e.router.top_k);
     if (!e.router.expert.empty()) text += ",\n    \"expert\": " + quote(e.router.expert);
     if (!e.router.weights.empty()) text += ",\n    \"weights\": " + read_json(e.router.weights).written();
     if (!e.router.tasks.empty()) text += ",\n    \"tasks_to_experts\": " + read_json(e.router.tasks).written();
@@ -60,12 +53,9 @@ std::string exam_text(const std::vector<Task>& tasks) {
 }
 
 std::string in_percent(double share) { return fmt::format("{:.1f}", 100 * share); }
-std::string in_percent(const Estimate& e) {
-  return fmt::format("{:.1f} [{:.1f}, {:.1f}]", 100 * e.value, 100 * e.interval.low, 100 * e.interval.high);
-}
 
-/// A group's table: methods down, metrics across.
-std::string group_table(const Results& results, const std::string& group, const std::vector<Task>& tasks) {
+/// A group's table with what it is of.
+std::string table_with_caption(const Results& results, const std::string& group, const std::vector<Task>& tasks) {
   std::size_t examples = 0, n = 0;
   for (const Task& t : tasks)
     if (t.group == group) {
@@ -73,18 +63,9 @@ std::string group_table(const Results& results, const std::string& group, const 
       ++n;
     }
   if (n == 0) return {};
-  std::vector<std::string> head{"method"};
-  const Estimates& first = results.methods()[0].by_seed[0].groups.at(group);
-  for (const auto& [metric, e] : first) head.push_back('>' + metric);
-  Table table(head);
-  for (const auto& m : results.methods()) {
-    std::vector<std::string> row{m.name};
-    for (const auto& [metric, e] : m.by_seed[0].groups.at(group)) row.push_back(in_percent(e));
-    table.add(row);
-  }
   return fmt::format("{}: mean of {} task{}, {} examples, in % [95 % interval over examples]\n{}\n",
                      group == "held_in" ? "held in" : "held out", n, n == 1 ? "" : "s", grouped(examples),
-                     table.text());
+                     group_table(results, group));
 }
 
 /// Tasks down, methods across.
@@ -144,7 +125,7 @@ void run(EvalOptions o) {
   }
   const std::string text = results.json();
   print(task_table(results, exam.tasks) + '\n');
-  for (const char* group : {"held_in", "held_out"}) print(group_table(results, group, exam.tasks));
+  for (const char* group : {"held_in", "held_out"}) print(table_with_caption(results, group, exam.tasks));
   if (!file) return;
   file->write(text);
   file->commit();

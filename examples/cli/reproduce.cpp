@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 
 #include "options.hpp"
@@ -78,8 +79,27 @@ std::string score_text(const std::vector<double>& values, const Interval* over_e
   return fmt::format("{} [{}, {}]", percent(mean(values)), percent(i.low), percent(i.high));
 }
 
+std::string group_table(const Results& results, const std::string& group) {
+  const auto& groups = results.methods()[0].by_seed[0].groups;
+  const auto first = groups.find(group);
+  if (first == groups.end() || first->second.empty()) return {};
+  std::vector<std::string> head{"method"};
+  for (const auto& [metric, e] : first->second) head.push_back('>' + metric);
+  Table table(head);
+  for (const auto& m : results.methods()) {
+    std::vector<std::string> row{m.name};
+    for (const auto& [metric, e] : m.by_seed[0].groups.at(group)) {
+      std::vector<double> values;
+      for (const auto& s : m.by_seed) values.push_back(s.groups.at(group).at(metric).value);
+      row.push_back(score_text(values, &e.interval));
+    }
+    table.add(row);
+  }
+  return table.text();
+}
+
 std::string heading_text(const std::string& name, std::size_t seeds) {
-  return fmt::format("{} in miniature, {} seed{}: means in % [{}]\n", name, seeds, seeds == 1 ? "" : "s",
+  return fmt::format("{}, {} seed{}: means in % [{}]\n", name, seeds, seeds == 1 ? "" : "s",
                      seeds == 1                  ? "95 % interval over examples"
                      : int(seeds) < fewest_seeds ? "least and most of the seeds"
                                                  : "95 % interval over seeds");
@@ -99,6 +119,57 @@ void finish(const ReproduceOptions& o, const std::vector<Step>& steps, const Res
   print(table + fmt::format("All values: {}/results.json; to look at: {}\n", o.output, report));
 }
 
+void check_scale(const ReproduceOptions& o, const ScaleOptions& of_mini, const ScaleOptions& of_full) {
+  const bool full = o.scale == "full";
+  for (const auto& [name, option] : full ? of_mini : of_full)
+    check(option->count() == 0, name, " is of --scale ", full ? "mini" : "full");
+}
+
+void add_full_scale(Command& c, FullScale& full, ScaleOptions& list) {
+  const auto add = [&](const char* name, auto& value, const char* help, const char* type) {
+    Option* option = c.add_option(name, value, help)->type_name(type)->group("At full scale");
+    list.emplace_back(name, option);
+    return option;
+  };
+  add("--model", full.model, "Model directory, as generate takes it", "DIR");
+  add("--tasks", full.tasks,
+      "Directory of tasks, as eval reads it: held_in of what experts are trained on, held_out of others", "DIR");
+  add("--backend", full.backend, "cpu, or cuda where an NVIDIA GPU is; then --jobs 1 is best", "NAME")
+      ->check(Among({"cpu", "cuda"}))
+      ->capture_default_str();
+  add("--dtype", full.dtype, "Storage of weights: f32, or bf16", "NAME")
+      ->check(Among({"f32", "bf16"}))
+      ->capture_default_str();
+  add("--limit", full.limit, "Questions of each task at most, evenly spread over its file; 0: all", "N")
+      ->check(Between(0, 1 << 30))
+      ->capture_default_str();
+  add("--batch-size", full.batch_size, "Questions at once", "N")->check(Between(1, 1 << 16))->capture_default_str();
+}
+
+std::string absolute_path(const std::string& path) {
+  return std::filesystem::absolute(path).lexically_normal().string();
+}
+
+std::vector<std::string> measure_words(const FullScale& f, const std::vector<std::string>& metrics) {
+  return {"reproduce",
+          "measure",
+          "--model",
+          absolute_path(f.model),
+          "--tasks",
+          absolute_path(f.tasks),
+          "--generate",
+          "--metric",
+          fmt::format("{}", fmt::join(metrics, ",")),
+          "--limit",
+          std::to_string(f.limit),
+          "--batch-size",
+          std::to_string(f.batch_size),
+          "--backend",
+          f.backend,
+          "--dtype",
+          f.dtype};
+}
+
 Option* add_number(Command& c, const char* name, int& value, const char* help, int most) {
   return c.add_option(name, value, help)
       ->check(Between(1, most))
@@ -107,12 +178,9 @@ Option* add_number(Command& c, const char* name, int& value, const char* help, i
       ->group("Other than the recipe");
 }
 
-void add_reproduce_options(Command& c, ReproduceOptions& o, const std::vector<std::string>& scales) {
-  c.add_option("--scale", o.scale,
-               scales.size() > 1
-                   ? "mini: all of it, in minutes on two cores; full: on a model, a pool and tasks of yours"
-                   : "mini: all of it, in minutes on two cores")
-      ->check(Among(scales))
+void add_reproduce_options(Command& c, ReproduceOptions& o) {
+  c.add_option("--scale", o.scale, "mini: all of it, in minutes on two cores; full: on a model and tasks of yours")
+      ->check(Among({"mini", "full"}))
       ->type_name("NAME")
       ->capture_default_str();
   c.add_option("--seeds", o.seeds, "Each draws its own tasks and trains everything anew")
@@ -125,9 +193,7 @@ void add_reproduce_options(Command& c, ReproduceOptions& o, const std::vector<st
       ->check(Named{})
       ->type_name("DIR");
   c.add_option("--jobs", o.jobs,
-               scales.size() > 1
-                   ? "Steps that run side by side; 0: mini one per core, each on one thread; full one, on all of them"
-                   : "Steps that run side by side, each on one core; 0: one per core")
+               "Steps that run side by side; 0: mini one per core, each on one thread; full one, on all of them")
       ->check(Between(0, 1024))
       ->type_name("N")
       ->capture_default_str();

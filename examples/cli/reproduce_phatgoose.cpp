@@ -15,9 +15,6 @@
 namespace anser::cli {
 namespace {
 
-/// Options that only one of the scales has a use for.
-using ScaleOptions = std::vector<std::pair<std::string, Option*>>;
-
 struct PhatGooseOptions : ReproduceOptions {
   Recipe recipe;
   ScaleOptions of_mini, of_full;
@@ -150,19 +147,18 @@ std::string table(const Results& results, const std::vector<std::string>& held_o
     part(false);
     t.add(row);
   }
-  return heading_text("PHATGOOSE", results.seeds().size()) + t.text();
+  return heading_text("PHATGOOSE in miniature", results.seeds().size()) + t.text();
 }
 
 void run(PhatGooseOptions o) {
-  for (const auto& [name, option] : o.scale == "full" ? o.of_mini : o.of_full)
-    check(option->count() == 0, name, " is of --scale ", o.scale == "full" ? "mini" : "full");
+  check_scale(o, o.of_mini, o.of_full);
   if (o.scale == "full") {
     o.full.top_k = o.recipe.top_k;
     return reproduce_full(o, o.full);
   }
   const auto seeds = seeds_of(o);
   o.recipe.sizes.pretraining = o.recipe.base_steps * 64;
-  if (!o.recipe.words.empty()) o.recipe.words = std::filesystem::absolute(o.recipe.words).lexically_normal().string();
+  if (!o.recipe.words.empty()) o.recipe.words = absolute_path(o.recipe.words);
   const Json lists =
       o.recipe.words.empty() ? parse_json(read_it_aloud, "read_it_aloud.json") : read_json(o.recipe.words);
   const reproduce::ReadAloud family(lists);
@@ -201,7 +197,8 @@ void add_reproduce_phatgoose(Command& reproduce) {
       "kind of written form, their gates and the baselines, and measures all of them on the experts' tasks and on "
       "lines that mix kinds, which nobody was trained on. What was done is kept: the same command goes on where it was "
       "stopped.");
-  add_reproduce_options(c, *o, {"mini", "full"});
+  add_reproduce_options(c, *o);
+  add_full_scale(c, o->full, o->of_full);
   const auto add = [](ScaleOptions& list, const char* name, Option* option) {
     list.emplace_back(name, option);
     return option;
@@ -209,36 +206,11 @@ void add_reproduce_phatgoose(Command& reproduce) {
   const auto own = [&](const char* name, std::string& value, const char* help, const char* type) {
     add(o->of_full, name, c.add_option(name, value, help))->type_name(type)->group("At full scale");
   };
-  own("--model", o->full.model, "Model directory, as generate takes it", "DIR");
   own("--pool", o->full.pool, "Directory of expert directories, with gates, and with activations for that baseline",
-      "DIR");
-  own("--tasks", o->full.tasks, "Directory of tasks, as eval reads it: held_in of the experts' own, held_out of others",
       "DIR");
   own("--encoder", o->full.encoder,
       "Sentence encoder that the pool's embeddings were made with (anser pool embeddings), for the baseline retrieval",
       "DIR");
-  add(o->of_full, "--backend",
-      c.add_option("--backend", o->full.backend, "cpu, or cuda where an NVIDIA GPU is; then --jobs 1 is best"))
-      ->check(Among({"cpu", "cuda"}))
-      ->type_name("NAME")
-      ->capture_default_str()
-      ->group("At full scale");
-  add(o->of_full, "--dtype", c.add_option("--dtype", o->full.dtype, "Storage of weights: f32, or bf16"))
-      ->check(Among({"f32", "bf16"}))
-      ->type_name("NAME")
-      ->capture_default_str()
-      ->group("At full scale");
-  add(o->of_full, "--limit",
-      c.add_option("--limit", o->full.limit, "Questions of each task at most, evenly spread over its file; 0: all"))
-      ->check(Between(0, 1 << 30))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group("At full scale");
-  add(o->of_full, "--batch-size", c.add_option("--batch-size", o->full.batch_size, "Questions at once"))
-      ->check(Between(1, 1 << 16))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group("At full scale");
   add(o->of_full, "--without-single",
       c.add_flag("--without-single", o->full.without_single,
                  "Leave Best Individual and Oracle out, which measure every expert on every task"))

@@ -60,10 +60,9 @@ std::vector<int> nearest_by_vectors(const std::vector<float>& lines, const std::
                                     const std::vector<float>& questions, std::size_t width);
 
 /// --scale full: a pool that is there, on tasks that are.
-struct FullOptions {
-  std::string model, pool, tasks, encoder;
-  std::string backend = "cpu", dtype = "f32";
-  int top_k = 2, limit = 0, batch_size = 16;
+struct FullOptions : FullScale {
+  std::string pool, encoder;
+  int top_k = 2;
   bool without_single = false;
   std::vector<std::string> metrics{"accuracy", "exact_match", "token_f1", "rouge_l"};
 };

@@ -3,7 +3,6 @@
 #include <anser/io/pool.hpp>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "jsonl.hpp"
 #include "options.hpp"
@@ -13,30 +12,17 @@
 
 namespace anser::cli {
 namespace {
-namespace fs = std::filesystem;
 
 bool all_have(const Pool& pool, std::shared_ptr<const Source> Expert::*part) {
   return std::all_of(pool.experts.begin(), pool.experts.end(), [&](const Expert& e) { return (e.*part) != nullptr; });
 }
 
-/// A table of a group: methods down, metrics across.
-std::string table(const Results& results, const std::string& group) {
-  std::vector<std::string> metrics;
-  for (const auto& [metric, e] : results.methods()[0].by_seed[0].groups.at(group)) metrics.push_back(metric);
-  if (metrics.empty()) return {};
-  std::vector<std::string> head{"method"};
-  for (const auto& metric : metrics) head.push_back('>' + metric);
-  Table t(head);
-  for (const auto& m : results.methods()) {
-    std::vector<std::string> row{m.name};
-    for (const auto& metric : metrics) {
-      const Estimate& e = m.by_seed[0].groups.at(group).at(metric);
-      row.push_back(score_text({e.value}, &e.interval));
-    }
-    t.add(row);
-  }
+/// A group's table with its heading.
+std::string table_under_heading(const Results& results, const std::string& group) {
+  const std::string text = group_table(results, group);
+  if (text.empty()) return {};
   return (group == "held_in" ? "held in" : "held out") + std::string(": means in % [95 % interval over examples]\n") +
-         t.text() + '\n';
+         text + '\n';
 }
 
 }  // namespace
@@ -48,9 +34,7 @@ void reproduce_full(const ReproduceOptions& o, const FullOptions& f) {
   check(o.seeds.size() == 1,
         "--scale full trains nothing: one of --seeds draws the bootstrap samples, more say nothing");
   const Pool pool = load_pool(f.pool);
-  // Steps run in the experiment's folder.
-  const auto absolute = [](const std::string& path) { return fs::absolute(path).lexically_normal().string(); };
-  const std::string model = absolute(f.model), experts = absolute(f.pool), tasks = absolute(f.tasks);
+  const std::string model = absolute_path(f.model), experts = absolute_path(f.pool), tasks = absolute_path(f.tasks);
   std::vector<std::string> names, order, left_out;
   for (const Expert& e : pool.experts) names.push_back(e.name);
 
@@ -58,29 +42,8 @@ void reproduce_full(const ReproduceOptions& o, const FullOptions& f) {
   const auto measure = [&](const std::string& name, const Words& what, const Words& reads) {
     order.push_back(name);
     Step step{"scores/" + name,
-              together({{"reproduce",
-                         "measure",
-                         "--model",
-                         model,
-                         "--pool",
-                         experts,
-                         "--tasks",
-                         tasks,
-                         "--generate",
-                         "--metric",
-                         fmt::format("{}", fmt::join(f.metrics, ",")),
-                         "--top-k",
-                         std::to_string(f.top_k),
-                         "--limit",
-                         std::to_string(f.limit),
-                         "--batch-size",
-                         std::to_string(f.batch_size),
-                         "--backend",
-                         f.backend,
-                         "--dtype",
-                         f.dtype,
-                         "--output",
-                         "scores/" + name + ".json"},
+              together({measure_words(f, f.metrics),
+                        {"--pool", experts, "--top-k", std::to_string(f.top_k), "--output", "scores/" + name + ".json"},
                         what}),
               {},
               {"scores/" + name + ".json"},
@@ -104,8 +67,8 @@ void reproduce_full(const ReproduceOptions& o, const FullOptions& f) {
   if (f.encoder.empty())
     left_out.push_back("retrieval (no --encoder)");
   else
-    measure("retrieval", {"--routers", "retrieval", "--router-option", "encoder=" + absolute(f.encoder)},
-            {absolute(f.encoder)});
+    measure("retrieval", {"--routers", "retrieval", "--router-option", "encoder=" + absolute_path(f.encoder)},
+            {absolute_path(f.encoder)});
   if (f.without_single) left_out.push_back("single, oracle (--without-single)");
   const std::vector<std::string> methods = order;
   if (!f.without_single)
@@ -122,8 +85,8 @@ void reproduce_full(const ReproduceOptions& o, const FullOptions& f) {
   results.note("settings",
                fmt::format("{{\n    \"model\": {},\n    \"pool\": {},\n    \"experts\": {},\n    \"top_k\": "
                            "{},\n    \"limit\": {},\n    \"dtype\": {}\n  }}",
-                           quote(fs::path(model).filename().string()), quote(fs::path(experts).filename().string()),
-                           json_list(names), f.top_k, f.limit, quote(f.dtype)));
+                           quote(last_folder(model)), quote(last_folder(experts)), json_list(names), f.top_k, f.limit,
+                           quote(f.dtype)));
   results.note("left_out", json_list(left_out));
   std::vector<std::string> shown = methods;
   if (!f.without_single) {
@@ -136,7 +99,7 @@ void reproduce_full(const ReproduceOptions& o, const FullOptions& f) {
     shown.insert(shown.begin() + 1, {"single", "oracle"});
   }
   for (const auto& method : shown) results.add(method, summarise(scores.at(method), 2000, seed));
-  finish(o, steps, results, table(results, "held_in") + table(results, "held_out"));
+  finish(o, steps, results, table_under_heading(results, "held_in") + table_under_heading(results, "held_out"));
 }
 
 }  // namespace anser::cli

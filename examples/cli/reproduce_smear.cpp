@@ -1,13 +1,10 @@
-// anser reproduce smear: the miniature, its steps and its table.
-#include <fmt/format.h>
-#include <anser/io/json.hpp>
+// anser reproduce smear: the miniature, its table, and the command.
+#include "reproduce_smear.hpp"
 
-#include <algorithm>
+#include <fmt/format.h>
 
 #include "../reproduce/numerals.hpp"
 #include "options.hpp"
-#include "reproduce.hpp"
-#include "seed_steps.hpp"
 #include "text.hpp"
 
 namespace anser::cli {
@@ -22,34 +19,14 @@ struct SmearRecipe {
 };
 struct SmearOptions : ReproduceOptions {
   SmearRecipe recipe;
-  std::vector<std::string> methods;  // empty: all
+  Words methods;  // empty: all
+  ScaleOptions of_mini, of_full;
+  Option *steps = nullptr, *bottleneck = nullptr;
+  SmearFullOptions full;
 };
-
-/// How the experts are used, and how many of which width they are.
-struct Method {
-  const char *name, *router;
-  bool one = false, wide = false;
-};
-constexpr Method all_methods[] = {{"none", "none"},
-                                  {"1x-compute", "uniform", true},
-                                  {"hash", "hash"},
-                                  {"tag", "tag"},
-                                  {"top1", "top1"},
-                                  {"st-gumbel", "st-gumbel"},
-                                  {"reinforce", "reinforce"},
-                                  {"dselect-k", "dselect-k"},
-                                  {"latent-skills", "latent-skills"},
-                                  {"adamix", "adamix"},
-                                  {"ensemble", "ensemble"},
-                                  {"1x-parameters", "uniform", true, true},
-                                  {"smear", "smear"}};
-
-bool is_among(const std::vector<std::string>& wanted, const Method& m) {
-  return wanted.empty() || contains(wanted, m.name);
-}
 
 void add_seed(std::vector<Step>& steps, const std::string& directory, const SmearRecipe& r, std::uint64_t seed,
-              const std::vector<std::string>& wanted) {
+              const Words& wanted) {
   SeedSteps s(steps, directory, seed);
   const auto n = [](auto number) { return std::to_string(number); };
   const Words tasks = reproduce::Numerals::tasks();
@@ -64,64 +41,35 @@ void add_seed(std::vector<Step>& steps, const std::string& directory, const Smea
       1);
   steps[data].folders = {s.path("train"), s.path("data"), s.path("copying")};
   const auto [base, copying] = s.train_base(data, r.base_steps, "0.003", r.least_copying);
-  const std::string model = s.path("base");
-  const Words lines = with_affixes(s.path("train/"), tasks, ".jsonl");
-  int draws = 0;
-  for (const Method& m : all_methods) {
-    ++draws;
-    if (!is_among(wanted, m)) continue;
-    Words pool;
-    std::vector<std::size_t> after{data, base};
-    if (m.router != std::string("none")) {
-      const std::string own = std::string("pools/") + m.name;
-      const int experts = m.one ? 1 : r.experts, width = m.wide ? r.experts * r.bottleneck : r.bottleneck;
-      Words writes;
-      for (int e = 0; e < experts; ++e)
-        for (const char* file : {"/adapter_config.json", "/adapter_model.safetensors", "/expert.json"})
-          writes.push_back(own + "/expert-" + n(e) + file);
-      writes.insert(writes.end(), {own + "/router.json", own + "/router.safetensors", own + "/training"});
-      pool = {"--pool", s.path(own)};
-      const std::size_t trained = s.train(own,
-                                          together({{"joint",
-                                                     "--model",
-                                                     model,
-                                                     "--router",
-                                                     m.router,
-                                                     "--module",
-                                                     "adapter",
-                                                     "--experts",
-                                                     n(experts),
-                                                     "--bottleneck",
-                                                     n(width),
-
-                                                     "--learn-along",
-                                                     ".*layer_norm.*",
-                                                     "--mixing-temperature",
-                                                     "1000000000",
-                                                     "--learning-rate",
-                                                     "0.003",
-                                                     "--warmup",
-                                                     "30",
-                                                     "--label-smoothing",
-                                                     "0",
-                                                     "--clip",
-                                                     "1",
-                                                     "--save-every",
-                                                     "0",
-                                                     "--output",
-                                                     s.path(own),
-                                                     "--data"},
-                                                    lines}),
-                                          {data, base, copying}, writes, r.steps, 64, draws, 0.05);
-      steps[trained].folders = {s.path(own)};
-      after.push_back(trained);
-    }
-    s.add(std::string("scores/") + m.name,
-          together({{"reproduce", "measure", "--model", model, "--tasks", s.path("data"), "--routers", m.router,
-                     "--threads", "1", "--output", s.path(std::string("scores/") + m.name + ".json")},
-                    pool}),
-          std::move(after), {std::string("scores/") + m.name + ".json"}, 1);
-  }
+  JointTrainings t;
+  t.model = s.path("base");
+  t.data = with_affixes(s.path("train/"), tasks, ".jsonl");
+  t.experts = r.experts;
+  t.bottleneck = r.bottleneck;
+  t.train = {"--mixing-temperature",
+             "1000000000",
+             "--learning-rate",
+             "0.003",
+             "--warmup",
+             "30",
+             "--label-smoothing",
+             "0",
+             "--clip",
+             "1",
+             "--save-every",
+             "0",
+             "--steps",
+             n(r.steps),
+             "--batch",
+             "64",
+             "--micro-batch",
+             "64",
+             "--threads",
+             "1"};
+  t.measure = {"reproduce", "measure", "--model", t.model, "--tasks", s.path("data"), "--threads", "1"};
+  t.seconds = 0.3 + 0.05 * r.steps;
+  t.after = {data, base, copying};
+  add_joint_methods(steps, s, t, wanted);
 }
 
 std::string table(const Results& results) {
@@ -149,31 +97,26 @@ std::string table(const Results& results) {
     all("token_accuracy");
     t.add(row);
   }
-  return heading_text("SMEAR", results.seeds().size()) + t.text();
+  return heading_text("SMEAR in miniature", results.seeds().size()) + t.text();
 }
 
 void run(SmearOptions o) {
-  const auto seeds = seeds_of(o);
+  check_scale(o, o.of_mini, o.of_full);
   SmearRecipe& r = o.recipe;
+  if (o.scale == "full") {
+    if (o.steps->count() > 0) o.full.steps = r.steps;
+    return reproduce_smear_full(o, o.full, r.experts, o.bottleneck->count() > 0 ? r.bottleneck : 0, o.methods);
+  }
+  const auto seeds = seeds_of(o);
   r.sizes.pretraining = r.base_steps * 64;
   std::vector<Step> steps;
   for (const auto seed : seeds) add_seed(steps, o.output, r, seed, o.methods);
   run_steps(o, "smear", steps, all_cores());
 
-  std::string tasks, copying;
-  std::vector<std::pair<std::string, MethodScores>> scores;
-  for (const auto seed : seeds) {
-    const std::string here = o.output + "/seed-" + std::to_string(seed);
-    for (const Method& m : all_methods) {
-      if (!is_among(o.methods, m)) continue;
-      const auto of_method = measured_scores(read_json(here + "/scores/" + m.name + ".json")).at(m.router);
-      if (tasks.empty()) tasks = tasks_text(of_method);
-      scores.emplace_back(m.name, summarise(of_method, 2000, seed));
-    }
+  std::string copying;
+  for (const auto seed : seeds)
     copying += fmt::format("{}{}", copying.empty() ? "" : ", ", copying_of(o.output, "seed-" + std::to_string(seed)));
-  }
-  Results results = begin_results(seeds, "smear", tasks);
-  for (auto& [method, of_method] : scores) results.add(method, std::move(of_method));
+  Results results = read_joint_methods(o, o.methods);
   results.note("settings",
                fmt::format("{{\n    \"base_steps\": {},\n    \"steps\": {},\n    \"experts\": {},\n    \"bottleneck\": "
                            "{},\n    \"lines_large\": {},\n    \"lines_small\": {},\n    \"questions\": {}\n  }}",
@@ -192,30 +135,50 @@ void add_reproduce_smear(Command& reproduce) {
   Command& c = reproduce.add_subcommand(
       "smear",
       "SMEAR on a family of tasks that is made on the spot: trains a small T5, and on it for each way of routing a "
-      "pool "
-      "of experts together with its router, on eight tasks in pairs that want the same and that contradict each other. "
+      "pool of experts together with its router, on eight tasks in pairs that want the same and that contradict each "
+      "other; or, at full scale, the same on a model and tasks of yours, with the published settings. "
       "What was done is kept: the same command goes on where it was stopped.");
-  add_reproduce_options(c, *o, {"mini"});
+  add_reproduce_options(c, *o);
+  add_full_scale(c, o->full, o->of_full);
+  const auto full = [&](const char* name, auto& value, const char* help, const char* type) {
+    Option* option = c.add_option(name, value, help)->type_name(type)->group("At full scale");
+    o->of_full.emplace_back(name, option);
+    return option;
+  };
+  full("--data", o->full.data, "Directory of a file <task>.jsonl for each task to learn, as train takes it", "DIR");
+  full("--batch", o->full.batch, "Examples to a step of training", "N")
+      ->check(Between(1, 1 << 20))
+      ->capture_default_str();
+  full("--tasks-to-experts", o->full.tasks_to_experts,
+       "For tag: {\"task\": \"expert-0\", ...}; where not given, tasks take the experts in turn", "FILE.json");
   std::vector<std::string> names;
-  for (const Method& m : all_methods) names.push_back(m.name);
+  for (const JointMethod& m : joint_methods) names.push_back(m.name);
   c.add_option("--methods", o->methods, "These alone; where not given, all")
       ->delimiter(',')
       ->check(Among(names))
       ->type_name("NAMES");
-  add_number(c, "--base-steps", o->recipe.base_steps, "Training of the base, 64 lines a step", 1 << 17);
-  add_number(c, "--steps", o->recipe.steps, "Of each pool with its router, 64 lines a step");
+  const auto mini = [&](const char* name, int& value, const char* help, int most = 1 << 20) {
+    o->of_mini.emplace_back(name, add_number(c, name, value, help, most));
+  };
+  mini("--base-steps", o->recipe.base_steps, "Training of the base, 64 lines a step", 1 << 17);
+  o->steps = add_number(c, "--steps", o->recipe.steps,
+                        "Of each pool with its router; mini: 64 lines a step; full: 10000 where not given");
   add_number(c, "--experts", o->recipe.experts, "Of each pool", 4096);
-  add_number(c, "--bottleneck", o->recipe.bottleneck, "Of each expert", 4096);
-  add_number(c, "--large-lines", o->recipe.sizes.large, "Lines to learn from, of each pair's large task");
-  add_number(c, "--small-lines", o->recipe.sizes.small, "And of its small one");
-  add_number(c, "--test-lines", o->recipe.sizes.test, "Questions of each task", 50000);
-  c.add_option("--least-copying", o->recipe.least_copying,
-               "Share of fresh lines that a base must copy word for word before anything is trained on it")
-      ->check(Between(0.0, 1.0))
-      ->type_name("X")
-      ->capture_default_str()
-      ->group("Other than the recipe");
-  add_examples(c, {"anser reproduce smear --output smear", "anser reproduce smear --seeds 0,1,2,3,4 --output smear"});
+  o->bottleneck = add_number(c, "--bottleneck", o->recipe.bottleneck,
+                             "Of each expert; full: a 32nd of the model's width where not given", 4096);
+  mini("--large-lines", o->recipe.sizes.large, "Lines to learn from, of each pair's large task");
+  mini("--small-lines", o->recipe.sizes.small, "And of its small one");
+  mini("--test-lines", o->recipe.sizes.test, "Questions of each task", 50000);
+  o->of_mini.emplace_back(
+      "--least-copying",
+      c.add_option("--least-copying", o->recipe.least_copying,
+                   "Share of fresh lines that a base must copy word for word before anything is trained on it")
+          ->check(Between(0.0, 1.0))
+          ->type_name("X")
+          ->capture_default_str()
+          ->group("Other than the recipe"));
+  add_examples(c, {"anser reproduce smear --output smear", "anser reproduce smear --seeds 0,1,2,3,4 --output smear",
+                   "anser reproduce smear --scale full --model t5-v1_1-base --data train --tasks glue --output out"});
   c.callback([o] { run(*o); });
 }
 

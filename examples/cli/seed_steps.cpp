@@ -30,14 +30,14 @@ std::size_t SeedSteps::add(const std::string& name, Words words, std::vector<std
 }
 
 std::size_t SeedSteps::train(const std::string& name, const Words& words, std::vector<std::size_t> after,
-                             const Words& writes, int steps, int batch, int draws, double seconds_of_step) {
-  const std::size_t at = add(name,
-                             together({{"train"},
-                                       words,
-                                       {"--steps", std::to_string(steps), "--batch", std::to_string(batch),
-                                        "--micro-batch", std::to_string(batch), "--seed",
-                                        std::to_string(seed_ * 16 + std::uint64_t(draws)), "--threads", "1"}}),
-                             std::move(after), writes, 0.3 + seconds_of_step * steps);
+                             const Words& writes, int steps, int batch, int nth, double seconds_of_step) {
+  const std::size_t at =
+      add(name,
+          together({{"train"},
+                    words,
+                    {"--steps", std::to_string(steps), "--batch", std::to_string(batch), "--micro-batch",
+                     std::to_string(batch), "--seed", draws(nth), "--threads", "1"}}),
+          std::move(after), writes, 0.3 + seconds_of_step * steps);
   steps_[at].resumes = true;
   return at;
 }

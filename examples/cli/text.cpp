@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 namespace anser::cli {
 namespace {
@@ -43,6 +44,11 @@ std::vector<std::string> split(std::string_view text, std::string_view separator
     from = end + separator.size();
   }
   return parts;
+}
+
+std::string last_folder(const std::string& path) {
+  const auto whole = std::filesystem::absolute(path).lexically_normal();
+  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
 }
 
 std::string grouped(std::uint64_t n) {

@@ -20,6 +20,8 @@ void tell(std::string_view text);
 bool contains(const std::vector<std::string>& words, const std::string& word);
 /// Its parts between separators; none of an empty text, and none behind a separator that ends it.
 std::vector<std::string> split(std::string_view text, std::string_view separator);
+/// The last folder that a path names, wherever it leads: "." has one too.
+std::string last_folder(const std::string& path);
 
 /// 1234567 -> "1,234,567"
 std::string grouped(std::uint64_t n);

@@ -89,12 +89,6 @@ void report(const TrainerOptions& o, const Trainer& trainer, long long step) {
                     show_bytes(memory("VmHWM:")), plot));
 }
 
-std::string last_folder(const std::string& output) {
-  auto path = std::filesystem::absolute(output).lexically_normal();
-  if (!path.has_filename()) path = path.parent_path();
-  return path.filename().string();
-}
-
 void run(TrainerOptions o, const Command& command) {
   const bool gate = o.kind == TrainingKind::gate;
   if (gate && o.output.empty()) o.output = o.expert;

@@ -237,6 +237,37 @@ BOOST_AUTO_TEST_CASE(smear_has_every_joint_routing) {
   BOOST_TEST(read(scratch() / "smear-alone/results.json") == read(scratch() / "smear/results.json"));
 }
 
+BOOST_AUTO_TEST_CASE(smear_at_full_scale_learns_tasks_of_ones_own) {
+  run_well(
+      "reproduce smear-data --seed 100 --base-lines 64 --large-lines 10 --small-lines 4 --test-lines 3 --output own");
+  run_well(
+      "train full --config own/config.json --vocab own/tokenizer.json --data own/base.jsonl --steps 1 --batch 4 "
+      "--output "
+      "own-base");
+  const std::string own = "reproduce smear --scale full --model own-base --data own/train --tasks own/data ";
+  const auto said =
+      run_well(own + "--methods none,tag,1x-parameters,smear --steps 2 --batch 4 --seeds 1,2 --output own-full");
+  BOOST_TEST(said.find("SMEAR, held in, 2 seeds") != said.npos, said);
+  const auto results = anser::read_json((scratch() / "own-full/results.json").string());
+  BOOST_TEST((results.at("methods").keys() == std::vector<std::string>{"none", "tag", "1x-parameters", "smear"}));
+  BOOST_TEST(results.text("scale") == "full");
+  BOOST_TEST(results.at("settings").at("bottleneck").real() == 2);  // 64 / 32
+  BOOST_TEST(results.at("settings").at("data").items().size() == 8u);
+  const std::string commands = read(scratch() / "own-full/commands.txt");
+  BOOST_TEST(commands.find("--experts 1 --bottleneck 16 ") != commands.npos, commands);
+  const auto again =
+      run(own + "--methods none,tag,1x-parameters,smear --steps 2 --batch 4 --seeds 1,2 --output own-full");
+  BOOST_TEST(again.status == 0, again.err);
+  BOOST_TEST(again.err.find("scores/") == again.err.npos, again.err);
+  run_badly("reproduce smear --scale full --output bare", 1, "--scale full needs --model DIR");
+  run_badly(own + "--base-steps 3 --output bare", 1, "--base-steps is of --scale mini");
+  run_badly("reproduce smear --data own/train --output bare", 1, "--data is of --scale full");
+  run_badly("reproduce smear --scale full --model own-base --data own --tasks own/data --methods none --output bare", 1,
+            "needs");
+  run_badly("reproduce smear --scale full --model own-base --data nowhere --tasks own/data --output bare", 1,
+            "nowhere");
+}
+
 BOOST_AUTO_TEST_CASE(steps_that_fail) {
   run_badly(brief_with("100", 2, "0.85") + "--output poor", 1, "seed-100: the base copies 0.0 % of fresh lines");
   fs::copy(whole(), scratch() / "failing", fs::copy_options::recursive);
@@ -244,6 +275,6 @@ BOOST_AUTO_TEST_CASE(steps_that_fail) {
   write(scratch() / "failing/seed-100/scores", "a file where a folder should be");
   run_badly(brief + "--output failing", 1, "failing/steps/seed-100/scores/");
   run_badly(brief_with("1,1", 2, "0") + "--output twice", 1, "--seeds: 1 is named twice");
-  run_badly("reproduce smear --scale full --output x", 2, "--scale");
+  run_badly("reproduce smear --scale large --output x", 2, "--scale");
   run_badly("reproduce", 2, "a command is missing");
 }

@@ -49,7 +49,7 @@ struct InitialDeviation {
 /// Random weights for a training from scratch; of `own` the first whose names match goes before initial_deviation. The
 /// draw of a tensor depends on `random` and its place among the model's names alone. Replaces what was loaded.
 template <Backend B>
-void initialise(T5Model<B>& model, Random random, const std::vector<InitialDeviation>& own) {
+void initialise(T5Model<B>& model, Random random, const std::vector<InitialDeviation>& own = {}) {
   using R = typename B::real;
   model.unpack();
   std::uint64_t place = 0;
@@ -68,11 +68,6 @@ void initialise(T5Model<B>& model, Random random, const std::vector<InitialDevia
     }
     tensor.assign(numbers);
   });
-}
-
-template <Backend B>
-void initialise(T5Model<B>& model, Random random) {
-  initialise(model, random, {});
 }
 
 }  // namespace anser

@@ -30,7 +30,7 @@
 /// anser/cuda.hpp) and empty in the one source that defines it.
 #define ANSER_T5_INSTANCES(prefix, B)                                                                                  \
   prefix template class T5Model<B>;                                                                                    \
-  prefix template void initialise<B>(T5Model<B>&, Random);                                                             \
+  prefix template void initialise<B>(T5Model<B>&, Random, const std::vector<InitialDeviation>&);                       \
   prefix template std::vector<Generated> generate<B>(const T5Model<B>&, Session<B>&, const Generation&);               \
   prefix template Real<B> token_losses<B>(const Context<B>&, const T5Model<B>&, Session<B>&, const Tokens&, double,    \
                                           Real<B>*);                                                                   \
