@@ -84,6 +84,70 @@ BOOST_AUTO_TEST_CASE(results_have_every_method_and_task) {
     BOOST_TEST(fs::exists(whole() / "seed-100" / file), file);
 }
 
+BOOST_AUTO_TEST_CASE(single_and_oracle_are_the_best_by_what_experts_got_alone) {
+  const auto here = whole() / "seed-100/scores";
+  // Of 3 x 12 steps nobody has a line right: words decide.
+  std::map<std::string, std::map<std::string, double>> words;  // by task and expert
+  for (const auto& file : fs::directory_iterator(here)) {
+    const auto scores = anser::read_json(file.path().string()).at("scores");
+    for (const auto& method : scores.keys())
+      if (method.starts_with("single/"))
+        for (const auto& task : scores.at(method).keys()) {
+          double sum = 0;
+          const auto values = scores.at(method).at(task).at("token_accuracy").items();
+          for (const auto& v : values) sum += v.real();
+          for (const auto& v : scores.at(method).at(task).at("exact_match").items()) BOOST_TEST(v.real() == 0);
+          words[task][method.substr(7)] = sum / double(values.size());
+        }
+  }
+  BOOST_REQUIRE(words.size() == 21u);
+  const auto results = anser::read_json((whole() / "results.json").string());
+  const auto value = [&](const std::string& method, const std::string& task) {
+    return results.at("methods").at(method).at("tasks").at(task).at("token_accuracy").items().at(0).real();
+  };
+  const auto best = results.texts("best_individual").at(0);
+  std::map<std::string, double> sums;
+  for (const auto& [task, by_expert] : words) {
+    BOOST_TEST(by_expert.size() == 10u);
+    const bool held_in = by_expert.contains(task);
+    double most = 0;
+    for (const auto& [expert, share] : by_expert) {
+      if (!held_in) sums[expert] += share;
+      most = std::max(most, share);
+    }
+    BOOST_TEST(std::abs(value("oracle", task) - (held_in ? by_expert.at(task) : most)) < 1e-9, task);
+    BOOST_TEST(std::abs(value("single", task) - by_expert.at(best)) < 1e-9, task);
+  }
+  for (const auto& [expert, sum] : sums) BOOST_TEST(sum <= sums.at(best) + 1e-9, expert);
+}
+
+BOOST_AUTO_TEST_CASE(retrieval_asks_whose_line_is_nearest) {
+  const auto make = [](const std::string& folder, const std::string& name, const std::vector<std::string>& lines) {
+    std::string text;
+    for (const auto& line : lines) text += "{\"input\": \"" + line + "\", \"target\": \"-\"}\n";
+    fs::create_directories(scratch() / folder);
+    write(scratch() / folder / (name + ".jsonl"), text);
+  };
+  // "old" stands in most lines and says little, "boat" in one. Counting words alone CARD's line would be nearest to the
+  // last question; the lengths of lines count too.
+  for (const std::string expert : {"MONTH", "UNIT", "TITLE", "STATE", "CUR", "CHAT"})
+    make("nearest", expert, {"old door", "Anna found old cups"});
+  make("nearest", "CARD", {"old old old", "Grace saw 3 keys"});
+  make("nearest", "DAY", {"boat lamp quiet old", "Mon Tue"});
+  make("nearest", "FR", {"Ben sold pomme", "sugar water tea"});
+  make("nearest", "ORD", {"1st garden", "Henry lost 2nd phone"});
+  make("questions", "same", {"Grace saw 3 keys", "Ben sold pomme", "Mon Tue", "Henry lost 2nd phone"});
+  make("questions", "rare", {"old boat"});
+  whole();
+  run_well(
+      "reproduce measure --model whole/seed-100/base --pool whole/seed-100/experts --tasks questions --routers none "
+      "--nearest nearest --output chosen.json");
+  const auto chosen = anser::read_json((scratch() / "chosen.json").string()).at("chosen");
+  const std::vector<std::string> owners{"CARD", "FR", "DAY", "ORD"};
+  for (const std::string method : {"retrieval", "retrieval-bow"}) BOOST_TEST(chosen.at(method).texts("same") == owners);
+  BOOST_TEST(chosen.at("retrieval-bow").texts("rare") == std::vector<std::string>{"DAY"});
+}
+
 BOOST_AUTO_TEST_CASE(any_number_of_jobs_gives_the_same_bytes) {
   run_well(brief + "--jobs 3 --output three");
   for (const std::string file : {"results.json", "routing.json", "commands.txt"})
