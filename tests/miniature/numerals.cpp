@@ -2,20 +2,18 @@
 #include "../../examples/reproduce/numerals.hpp"
 
 #include <anser/eval/tasks.hpp>
-#include <anser/io/examples.hpp>
 #include <anser/io/tokenizer.hpp>
 #include <boost/test/unit_test.hpp>
 
-#include <sstream>
-
-#include "../io/temporary.hpp"
+#include "lines.hpp"
 
 namespace {
 
 using namespace anser;
 using namespace anser::reproduce;
 using io_test::Folder;
-using Words = std::vector<std::string>;
+using miniature_test::split;
+using miniature_test::Words;
 
 constexpr NumeralSizes small{.large = 200, .small = 20, .test = 50, .pretraining = 2000, .copying = 50};
 
@@ -26,19 +24,7 @@ const Folder& data() {
   return folder;
 }
 
-std::vector<Example> examples(const std::string& path) {
-  const ExampleFile file(data().path(path));
-  std::vector<Example> all;
-  for (std::size_t i = 0; i < file.size(); ++i) all.push_back(file[i]);
-  return all;
-}
-
-Words split(const std::string& text) {
-  std::istringstream in(text);
-  Words words;
-  for (std::string w; in >> w;) words.push_back(w);
-  return words;
-}
+std::vector<Example> examples(const std::string& path) { return miniature_test::examples(data().path(path)); }
 
 bool is_numeral(const std::string& word) { return word.find_first_not_of("0123456789") == word.npos; }
 

@@ -3,20 +3,20 @@
 #include "../../examples/reproduce/read_aloud.hpp"
 
 #include <anser/eval/tasks.hpp>
-#include <anser/io/examples.hpp>
 #include <anser/io/tokenizer.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
 
-#include "../io/temporary.hpp"
+#include "lines.hpp"
 
 namespace {
 
 using namespace anser;
 using namespace anser::reproduce;
 using io_test::Folder;
-using Words = std::vector<std::string>;
+using miniature_test::split;
+using miniature_test::Words;
 
 const Json& lists() {
   static const Json all =
@@ -33,19 +33,7 @@ const Folder& data() {
   return folder;
 }
 
-std::vector<Example> examples(const std::string& path) {
-  const ExampleFile file(data().path(path));
-  std::vector<Example> all;
-  for (std::size_t i = 0; i < file.size(); ++i) all.push_back(file[i]);
-  return all;
-}
-
-Words split(const std::string& text) {
-  std::istringstream in(text);
-  Words words;
-  for (std::string w; in >> w;) words.push_back(w);
-  return words;
-}
+std::vector<Example> examples(const std::string& path) { return miniature_test::examples(data().path(path)); }
 
 /// Whether words from `at` on read as the template.
 bool fits(const Words& words, std::size_t at, const std::string& form) {
