@@ -6,7 +6,7 @@
 #include "experts.hpp"
 #include "jsonl.hpp"
 #include "options.hpp"
-#include "reproduce.hpp"
+#include "score_table.hpp"
 #include "text.hpp"
 
 namespace anser::cli {
@@ -65,7 +65,7 @@ std::string table_with_caption(const Results& results, const std::string& group,
   if (n == 0) return {};
   return fmt::format("{}: mean of {} task{}, {} examples, in % [95 % interval over examples]\n{}\n",
                      group == "held_in" ? "held in" : "held out", n, n == 1 ? "" : "s", grouped(examples),
-                     group_table(results, group));
+                     metric_table(results, group));
 }
 
 /// Tasks down, methods across.
@@ -164,10 +164,7 @@ void add_eval(Command& program) {
   c.add_flag("--teacher-forced", o->evaluation.teacher_forced,
              "Generate nothing: an answer matches exactly where each token of the target is the likeliest after those "
              "before it");
-  c.add_option("--limit", o->limit, "Questions of each task at most, evenly spread over its file; 0: all")
-      ->check(Between(0, 1 << 30))
-      ->type_name("N")
-      ->capture_default_str();
+  add_limit_option(c, o->limit);
   c.add_option("--max-new-tokens", o->evaluation.max_new_tokens, "Tokens per answer at most")
       ->check(Between(1, 1 << 20))
       ->type_name("N")

@@ -121,6 +121,12 @@ void add_pool_options(Command& command, EngineOptions& o, bool required, std::ve
       ->group("Experts");
 }
 
+Option* add_limit_option(Command& command, int& limit) {
+  return command.add_option("--limit", limit, "Questions of each task at most, evenly spread over its file; 0: all")
+      ->check(Between(0, 1 << 30))
+      ->type_name("N")
+      ->capture_default_str();
+}
 void add_batch_option(Command& command, int& batch_size) {
   command
       .add_option("--batch-size", batch_size,

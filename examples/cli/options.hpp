@@ -15,6 +15,7 @@ void add_model_options(Command& command, EngineOptions& o, bool required = true)
 void add_pool_options(Command& command, EngineOptions& o, bool required = false,
                       std::vector<std::string>* routers = nullptr);
 /// --batch-size
+Option* add_limit_option(Command& command, int& limit);
 void add_batch_option(Command& command, int& batch_size);
 /// --threads alone, for commands that compute without a model of the user's
 void add_threads_option(Command& command, int& threads);

@@ -176,10 +176,7 @@ void add_reproduce_measure(Command& reproduce) {
       ->check(Between(1, 1 << 20))
       ->type_name("N")
       ->capture_default_str();
-  c.add_option("--limit", o->limit, "Questions of each task at most, evenly spread over its file; 0: all")
-      ->check(Between(0, 1 << 30))
-      ->type_name("N")
-      ->capture_default_str();
+  add_limit_option(c, o->limit);
   c.add_option("--nearest", o->nearest,
                "Say also whose line is nearest to each question, by the base encoder and by words; <expert>.jsonl in "
                "this directory has each expert's lines")

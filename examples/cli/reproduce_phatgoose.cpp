@@ -9,6 +9,7 @@
 
 #include "jsonl.hpp"
 #include "options.hpp"
+#include "score_table.hpp"
 #include "text.hpp"
 #include "word_lists.hpp"
 
@@ -19,7 +20,7 @@ struct PhatGooseOptions : ReproduceOptions {
   Recipe recipe;
   ScaleOptions of_mini, of_full;
   std::vector<std::string> sweeps;
-  FullOptions full;
+  PhatGooseFullOptions full;
 };
 
 constexpr const char* sweep_names[] = {"top-k", "gate-steps", "pool-size", "rank"};
@@ -154,7 +155,7 @@ void run(PhatGooseOptions o) {
   check_scale(o, o.of_mini, o.of_full);
   if (o.scale == "full") {
     o.full.top_k = o.recipe.top_k;
-    return reproduce_full(o, o.full);
+    return reproduce_phatgoose_full(o, o.full);
   }
   const auto seeds = seeds_of(o);
   o.recipe.sizes.pretraining = o.recipe.base_steps * 64;
@@ -198,58 +199,45 @@ void add_reproduce_phatgoose(Command& reproduce) {
       "lines that mix kinds, which nobody was trained on. What was done is kept: the same command goes on where it was "
       "stopped.");
   add_reproduce_options(c, *o);
-  add_full_scale(c, o->full, o->of_full);
-  const auto add = [](ScaleOptions& list, const char* name, Option* option) {
-    list.emplace_back(name, option);
-    return option;
-  };
-  const auto own = [&](const char* name, std::string& value, const char* help, const char* type) {
-    add(o->of_full, name, c.add_option(name, value, help))->type_name(type)->group("At full scale");
-  };
-  own("--pool", o->full.pool, "Directory of expert directories, with gates, and with activations for that baseline",
-      "DIR");
-  own("--encoder", o->full.encoder,
-      "Sentence encoder that the pool's embeddings were made with (anser pool embeddings), for the baseline retrieval",
-      "DIR");
-  add(o->of_full, "--without-single",
-      c.add_flag("--without-single", o->full.without_single,
-                 "Leave Best Individual and Oracle out, which measure every expert on every task"))
+  add_full_scale(c, o->full);
+  c.add_option("--pool", o->full.pool,
+               "Directory of expert directories, with gates, and with activations for that baseline")
+      ->type_name("DIR")
       ->group("At full scale");
-  add(o->of_mini, "--words",
-      c.add_option("--words", o->recipe.words,
-                   "Another family: word lists and templates as examples/reproduce/read_it_aloud.json has them; "
-                   "word_tables.py beside it makes them of tables of real words"))
+  c.add_option("--encoder", o->full.encoder,
+               "Sentence encoder that the pool's embeddings were made with (anser pool embeddings), for the baseline "
+               "retrieval")
+      ->type_name("DIR")
+      ->group("At full scale");
+  c.add_flag("--without-single", o->full.without_single,
+             "Leave Best Individual and Oracle out, which measure every expert on every task")
+      ->group("At full scale");
+  c.add_option("--words", o->recipe.words,
+               "Another family: word lists and templates as examples/reproduce/read_it_aloud.json has them; "
+               "word_tables.py beside it makes them of tables of real words")
       ->type_name("FILE.json")
       ->group("Other than the recipe");
-  add(o->of_mini, "--sweep",
-      c.add_option(
-          "--sweep", o->sweeps,
-          "Also vary one setting of the recipe at a time: top-k, gate-steps, pool-size (the first so many experts) "
-          "or rank"))
+  c.add_option(
+       "--sweep", o->sweeps,
+       "Also vary one setting of the recipe at a time: top-k, gate-steps, pool-size (the first so many experts) "
+       "or rank")
       ->delimiter(',')
       ->check(Among({std::begin(sweep_names), std::end(sweep_names)}))
       ->type_name("NAMES");
-  add(o->of_mini, "--base-steps",
-      add_number(c, "--base-steps", o->recipe.base_steps, "Training of the base, 64 lines a step", 1 << 17));
-  add(o->of_mini, "--expert-steps",
-      add_number(c, "--expert-steps", o->recipe.expert_steps, "Of each expert, 16 lines a step"));
-  add(o->of_mini, "--gate-steps", add_number(c, "--gate-steps", o->recipe.gate_steps, "Of each gate, 16 lines a step"));
-  add(o->of_mini, "--multitask-steps",
-      add_number(c, "--multitask-steps", o->recipe.multitask_steps, "Of one expert on everything, 60 lines a step"));
-  add(o->of_mini, "--rank", add_number(c, "--rank", o->recipe.rank, "Of the experts"));
+  add_number(c, "--base-steps", o->recipe.base_steps, "Training of the base, 64 lines a step", 1 << 17);
+  add_number(c, "--expert-steps", o->recipe.expert_steps, "Of each expert, 16 lines a step");
+  add_number(c, "--gate-steps", o->recipe.gate_steps, "Of each gate, 16 lines a step");
+  add_number(c, "--multitask-steps", o->recipe.multitask_steps, "Of one expert on everything, 60 lines a step");
+  add_number(c, "--rank", o->recipe.rank, "Of the experts");
   add_number(c, "--top-k", o->recipe.top_k, "Experts that routers keep per token and site");
-  add(o->of_mini, "--train-lines", add_number(c, "--train-lines", o->recipe.sizes.train, "Lines of each expert"));
-  add(o->of_mini, "--held-in-lines",
-      add_number(c, "--held-in-lines", o->recipe.sizes.held_in, "Questions of each expert's kind", 10000));
-  add(o->of_mini, "--held-out-lines",
-      add_number(c, "--held-out-lines", o->recipe.sizes.held_out, "Questions of each held-out task", 10000));
-  add(o->of_mini, "--least-copying",
-      c.add_option("--least-copying", o->recipe.least_copying,
-                   "Share of fresh lines that a base must copy word for word before anything is trained on it"))
-      ->check(Between(0.0, 1.0))
-      ->type_name("X")
-      ->capture_default_str()
-      ->group("Other than the recipe");
+  add_number(c, "--train-lines", o->recipe.sizes.train, "Lines of each expert");
+  add_number(c, "--held-in-lines", o->recipe.sizes.held_in, "Questions of each expert's kind", 10000);
+  add_number(c, "--held-out-lines", o->recipe.sizes.held_out, "Questions of each held-out task", 10000);
+  add_least_copying(c, o->recipe.least_copying);
+  o->of_full = options_named(c, together({full_scale_options, {"--pool", "--encoder", "--without-single"}}));
+  o->of_mini =
+      options_named(c, {"--words", "--sweep", "--base-steps", "--expert-steps", "--gate-steps", "--multitask-steps",
+                        "--rank", "--train-lines", "--held-in-lines", "--held-out-lines", "--least-copying"});
   add_examples(
       c, {"anser reproduce phatgoose --output phatgoose",
           "anser reproduce phatgoose --scale mini --seeds 0,1,2 --jobs 8 --output phatgoose",

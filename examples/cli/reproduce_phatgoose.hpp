@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "../reproduce/read_aloud.hpp"
-#include "reproduce.hpp"
+#include "reproduce_full.hpp"
 
 namespace anser::cli {
 
@@ -60,12 +60,12 @@ std::vector<int> nearest_by_vectors(const std::vector<float>& lines, const std::
                                     const std::vector<float>& questions, std::size_t width);
 
 /// --scale full: a pool that is there, on tasks that are.
-struct FullOptions : FullScale {
+struct PhatGooseFullOptions : FullScale {
   std::string pool, encoder;
   int top_k = 2;
   bool without_single = false;
-  std::vector<std::string> metrics{"accuracy", "exact_match", "token_f1", "rouge_l"};
+  PhatGooseFullOptions() { metrics = {"accuracy", "exact_match", "token_f1", "rouge_l"}; }
 };
-void reproduce_full(const ReproduceOptions& o, const FullOptions& full);
+void reproduce_phatgoose_full(const ReproduceOptions& o, const PhatGooseFullOptions& full);
 
 }  // namespace anser::cli

@@ -1,11 +1,9 @@
 // anser reproduce phatgoose --scale full: the paper's comparison on a model, a pool and tasks that a user brings.
-#include <fmt/format.h>
 #include <anser/io/pool.hpp>
 
 #include <algorithm>
 
 #include "jsonl.hpp"
-#include "options.hpp"
 #include "reproduce_phatgoose.hpp"
 #include "seed_steps.hpp"
 #include "text.hpp"
@@ -17,20 +15,11 @@ bool all_have(const Pool& pool, std::shared_ptr<const Source> Expert::*part) {
   return std::all_of(pool.experts.begin(), pool.experts.end(), [&](const Expert& e) { return (e.*part) != nullptr; });
 }
 
-/// A group's table with its heading.
-std::string table_under_heading(const Results& results, const std::string& group) {
-  const std::string text = group_table(results, group);
-  if (text.empty()) return {};
-  return (group == "held_in" ? "held in" : "held out") + std::string(": means in % [95 % interval over examples]\n") +
-         text + '\n';
-}
-
 }  // namespace
 
-void reproduce_full(const ReproduceOptions& o, const FullOptions& f) {
-  for (const auto& [name, value] :
-       {std::pair("--model", f.model), std::pair("--pool", f.pool), std::pair("--tasks", f.tasks)})
-    check(!value.empty(), "--scale full needs ", name, " DIR: it measures a pool of yours on tasks of yours");
+void reproduce_phatgoose_full(const ReproduceOptions& o, const PhatGooseFullOptions& f) {
+  check_given({{"--model", f.model}, {"--pool", f.pool}, {"--tasks", f.tasks}},
+              "it measures a pool of yours on tasks of yours");
   check(o.seeds.size() == 1,
         "--scale full trains nothing: one of --seeds draws the bootstrap samples, more say nothing");
   const Pool pool = load_pool(f.pool);
@@ -42,7 +31,7 @@ void reproduce_full(const ReproduceOptions& o, const FullOptions& f) {
   const auto measure = [&](const std::string& name, const Words& what, const Words& reads) {
     order.push_back(name);
     Step step{"scores/" + name,
-              together({measure_words(f, f.metrics),
+              together({measure_words(f),
                         {"--pool", experts, "--top-k", std::to_string(f.top_k), "--output", "scores/" + name + ".json"},
                         what}),
               {},
@@ -82,11 +71,9 @@ void reproduce_full(const ReproduceOptions& o, const FullOptions& f) {
       scores[method] = std::move(of_method);
   const auto seed = seeds_of(o)[0];
   Results results = begin_results({seed}, "phatgoose", tasks_text(scores.at("none")), "full");
-  results.note("settings",
-               fmt::format("{{\n    \"model\": {},\n    \"pool\": {},\n    \"experts\": {},\n    \"top_k\": "
-                           "{},\n    \"limit\": {},\n    \"dtype\": {}\n  }}",
-                           quote(last_folder(model)), quote(last_folder(experts)), json_list(names), f.top_k, f.limit,
-                           quote(f.dtype)));
+  results.note("settings", settings_text(f, {{"pool", quote(last_folder(experts))},
+                                             {"experts", json_list(names)},
+                                             {"top_k", std::to_string(f.top_k)}}));
   results.note("left_out", json_list(left_out));
   std::vector<std::string> shown = methods;
   if (!f.without_single) {
@@ -99,7 +86,7 @@ void reproduce_full(const ReproduceOptions& o, const FullOptions& f) {
     shown.insert(shown.begin() + 1, {"single", "oracle"});
   }
   for (const auto& method : shown) results.add(method, summarise(scores.at(method), 2000, seed));
-  finish(o, steps, results, table_under_heading(results, "held_in") + table_under_heading(results, "held_out"));
+  finish(o, steps, results, tables_text(results, "PHATGOOSE"));
 }
 
 }  // namespace anser::cli

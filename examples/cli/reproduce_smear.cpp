@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <memory>
+
 #include "../reproduce/numerals.hpp"
 #include "options.hpp"
+#include "score_table.hpp"
 #include "text.hpp"
 
 namespace anser::cli {
@@ -139,44 +142,42 @@ void add_reproduce_smear(Command& reproduce) {
       "other; or, at full scale, the same on a model and tasks of yours, with the published settings. "
       "What was done is kept: the same command goes on where it was stopped.");
   add_reproduce_options(c, *o);
-  add_full_scale(c, o->full, o->of_full);
-  const auto full = [&](const char* name, auto& value, const char* help, const char* type) {
-    Option* option = c.add_option(name, value, help)->type_name(type)->group("At full scale");
-    o->of_full.emplace_back(name, option);
-    return option;
+  add_full_scale(c, o->full);
+  const auto add = [&](const char* name, auto& value, const char* help, const char* type) {
+    return c.add_option(name, value, help)->type_name(type)->group("At full scale");
   };
-  full("--data", o->full.data, "Directory of a file <task>.jsonl for each task to learn, as train takes it", "DIR");
-  full("--batch", o->full.batch, "Examples to a step of training", "N")
+  add("--data", o->full.data,
+      "Directory of a file <task>.jsonl for each task to learn, as train takes it; tag and latent-skills need a "
+      "\"task\" "
+      "on every line",
+      "DIR");
+  add("--batch", o->full.batch, "Examples to a step of training", "N")
       ->check(Between(1, 1 << 20))
       ->capture_default_str();
-  full("--tasks-to-experts", o->full.tasks_to_experts,
-       "For tag: {\"task\": \"expert-0\", ...}; where not given, tasks take the experts in turn", "FILE.json");
+  add("--micro-batch", o->full.micro_batch, "Of them computed at once: more is faster and takes more memory", "N")
+      ->check(Between(1, 1 << 20))
+      ->capture_default_str();
+  add("--tasks-to-experts", o->full.tasks_to_experts,
+      "For tag: {\"task\": \"expert-0\", ...}; where not given, tasks take the experts in turn", "FILE.json");
   std::vector<std::string> names;
   for (const JointMethod& m : joint_methods) names.push_back(m.name);
   c.add_option("--methods", o->methods, "These alone; where not given, all")
       ->delimiter(',')
       ->check(Among(names))
       ->type_name("NAMES");
-  const auto mini = [&](const char* name, int& value, const char* help, int most = 1 << 20) {
-    o->of_mini.emplace_back(name, add_number(c, name, value, help, most));
-  };
-  mini("--base-steps", o->recipe.base_steps, "Training of the base, 64 lines a step", 1 << 17);
+  add_number(c, "--base-steps", o->recipe.base_steps, "Training of the base, 64 lines a step", 1 << 17);
   o->steps = add_number(c, "--steps", o->recipe.steps,
-                        "Of each pool with its router; mini: 64 lines a step; full: 10000 where not given");
+                        "Of each pool with its router; mini: 64 lines a step; full: 600000 where not given");
   add_number(c, "--experts", o->recipe.experts, "Of each pool", 4096);
   o->bottleneck = add_number(c, "--bottleneck", o->recipe.bottleneck,
                              "Of each expert; full: a 32nd of the model's width where not given", 4096);
-  mini("--large-lines", o->recipe.sizes.large, "Lines to learn from, of each pair's large task");
-  mini("--small-lines", o->recipe.sizes.small, "And of its small one");
-  mini("--test-lines", o->recipe.sizes.test, "Questions of each task", 50000);
-  o->of_mini.emplace_back(
-      "--least-copying",
-      c.add_option("--least-copying", o->recipe.least_copying,
-                   "Share of fresh lines that a base must copy word for word before anything is trained on it")
-          ->check(Between(0.0, 1.0))
-          ->type_name("X")
-          ->capture_default_str()
-          ->group("Other than the recipe"));
+  add_number(c, "--large-lines", o->recipe.sizes.large, "Lines to learn from, of each pair's large task");
+  add_number(c, "--small-lines", o->recipe.sizes.small, "And of its small one");
+  add_number(c, "--test-lines", o->recipe.sizes.test, "Questions of each task", 50000);
+  add_least_copying(c, o->recipe.least_copying);
+  o->of_full =
+      options_named(c, together({full_scale_options, {"--data", "--batch", "--micro-batch", "--tasks-to-experts"}}));
+  o->of_mini = options_named(c, {"--base-steps", "--large-lines", "--small-lines", "--test-lines", "--least-copying"});
   add_examples(c, {"anser reproduce smear --output smear", "anser reproduce smear --seeds 0,1,2,3,4 --output smear",
                    "anser reproduce smear --scale full --model t5-v1_1-base --data train --tasks glue --output out"});
   c.callback([o] { run(*o); });

@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "reproduce.hpp"
+#include "reproduce_full.hpp"
 #include "seed_steps.hpp"
 
 namespace anser::cli {
@@ -35,7 +35,7 @@ struct JointTrainings {
   std::string tasks_to_experts;    // of tag; may be empty
   double seconds = 1;              // of a training, about
   std::vector<std::size_t> after;  // steps that made any of these
-  Words reads;                     // and what no step made
+  Words learned, asked;            // what no step made of what trainings read, and of what measuring reads
 };
 /// Adds to `steps` a training for each method in `wanted` (empty: all), but for none, and the measuring of what came of
 /// it: seed-N/scores/METHOD.json.
@@ -46,10 +46,11 @@ Results read_joint_methods(const ReproduceOptions& o, const Words& wanted);
 /// --scale full: on a model, data to learn from, and questions, all of a user's own.
 struct SmearFullOptions : FullScale {
   std::string data, tasks_to_experts;
-  int steps = 10'000, batch = 128;
+  int steps = 600'000, batch = 128, micro_batch = 16;
+  SmearFullOptions() { metrics = {"accuracy", "exact_match"}; }
 };
-/// `bottleneck` 0: a 32nd of the model's width, as published.
+/// `wanted`: empty for all. `bottleneck` 0: a 32nd of the model's width, as published.
 void reproduce_smear_full(const ReproduceOptions& o, const SmearFullOptions& full, int experts, int bottleneck,
-                          const Words& wanted);
+                          Words wanted);
 
 }  // namespace anser::cli

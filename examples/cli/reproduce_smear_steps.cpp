@@ -4,6 +4,7 @@
 #include <anser/io/json.hpp>
 
 #include "text.hpp"
+#include "trainer.hpp"
 
 namespace anser::cli {
 namespace {
@@ -15,9 +16,9 @@ std::string scores_file(const JointMethod& m) { return std::string("scores/") + 
 }  // namespace
 
 void add_joint_methods(std::vector<Step>& steps, SeedSteps& s, const JointTrainings& t, const Words& wanted) {
-  int draws = 0;
+  int nth = 0;
   for (const JointMethod& m : joint_methods) {
-    ++draws;
+    ++nth;
     if (!is_among(wanted, m)) continue;
     Words pool;
     std::vector<std::size_t> after = t.after;
@@ -27,7 +28,7 @@ void add_joint_methods(std::vector<Step>& steps, SeedSteps& s, const JointTraini
       Words writes{own + "/router.json", own + "/router.safetensors", own + "/training"};
       for (int e = 0; e < experts; ++e)
         for (const char* file : {"/adapter_config.json", "/adapter_model.safetensors", "/expert.json"})
-          writes.push_back(own + "/expert-" + std::to_string(e) + file);
+          writes.push_back(own + '/' + name_of_expert(e, experts) + file);
       pool = {"--pool", s.path(own)};
       Words words{"train",         "joint",
                   "--model",       t.model,
@@ -36,22 +37,25 @@ void add_joint_methods(std::vector<Step>& steps, SeedSteps& s, const JointTraini
                   "--experts",     std::to_string(experts),
                   "--bottleneck",  std::to_string(width),
                   "--learn-along", ".*layer_norm.*",
-                  "--seed",        s.draws(draws),
+                  "--seed",        s.training_seed(nth),
                   "--output",      s.path(own)};
-      if (m.name == std::string("tag") && !t.tasks_to_experts.empty())
+      Words reads = t.learned;
+      if (m.name == std::string("tag") && !t.tasks_to_experts.empty()) {
         words = together({words, {"--tasks-to-experts", t.tasks_to_experts}});
+        reads.push_back(t.tasks_to_experts);
+      }
       const std::size_t trained =
           s.add(own, together({words, t.train, {"--data"}, t.data}), t.after, writes, t.seconds);
       steps[trained].folders = {s.path(own)};
       steps[trained].resumes = true;
-      steps[trained].reads = t.reads;
+      steps[trained].reads = std::move(reads);
       after.push_back(trained);
     }
     const std::size_t measured =
         s.add(std::string("scores/") + m.name,
               together({t.measure, {"--routers", m.router, "--output", s.path(scores_file(m))}, pool}),
               std::move(after), {scores_file(m)}, 1);
-    steps[measured].reads = t.reads;
+    steps[measured].reads = t.asked;
   }
 }
 

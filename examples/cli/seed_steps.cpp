@@ -36,7 +36,7 @@ std::size_t SeedSteps::train(const std::string& name, const Words& words, std::v
           together({{"train"},
                     words,
                     {"--steps", std::to_string(steps), "--batch", std::to_string(batch), "--micro-batch",
-                     std::to_string(batch), "--seed", draws(nth), "--threads", "1"}}),
+                     std::to_string(batch), "--seed", training_seed(nth), "--threads", "1"}}),
           std::move(after), writes, 0.3 + seconds_of_step * steps);
   steps_[at].resumes = true;
   return at;

@@ -23,13 +23,13 @@ class SeedSteps {
   const std::string& here() const { return here_; }
   std::string path(const std::string& part) const { return here_ + '/' + part; }
 
-  /// The seed of a training; `nth` tells those of a seed apart.
-  std::string draws(int nth) const { return std::to_string(seed_ * 16 + std::uint64_t(nth)); }
+  /// `nth` tells the trainings of a seed apart.
+  std::string training_seed(int nth) const { return std::to_string(seed_ * 16 + std::uint64_t(nth)); }
 
   /// `after` as in Step, `writes` in this seed's folder. Returns the step's place, as the next do.
   std::size_t add(const std::string& name, Words words, std::vector<std::size_t> after, const Words& writes,
                   double seconds);
-  /// anser train, with the seed draws(nth).
+  /// anser train, with the seed training_seed(nth).
   std::size_t train(const std::string& name, const Words& words, std::vector<std::size_t> after, const Words& writes,
                     int steps, int batch, int nth, double seconds_of_step);
   /// A T5 in seed-N/base, of seed-N/{config.json, tokenizer.json, base.jsonl}, and its examination: it must copy this

@@ -47,7 +47,7 @@ std::vector<std::string> split(std::string_view text, std::string_view separator
 }
 
 std::string last_folder(const std::string& path) {
-  const auto whole = std::filesystem::absolute(path).lexically_normal();
+  const auto whole = std::filesystem::weakly_canonical(path);
   return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
 }
 

@@ -20,7 +20,7 @@ void tell(std::string_view text);
 bool contains(const std::vector<std::string>& words, const std::string& word);
 /// Its parts between separators; none of an empty text, and none behind a separator that ends it.
 std::vector<std::string> split(std::string_view text, std::string_view separator);
-/// The last folder that a path names, wherever it leads: "." has one too.
+/// The name of the folder that a path leads to: "." has one too, and a link has its target's.
 std::string last_folder(const std::string& path);
 
 /// 1234567 -> "1,234,567"

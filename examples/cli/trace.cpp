@@ -244,11 +244,7 @@ void add_trace(Command& program) {
                "every expert at every site, in a .json that report draws")
       ->excludes(c.find_option("--input"))
       ->type_name("DIR");
-  c.add_option("--limit", o->limit, "Questions of each task at most, evenly spread over its file; 0: all")
-      ->needs(c.find_option("--tasks"))
-      ->check(Between(0, 1 << 30))
-      ->type_name("N")
-      ->capture_default_str();
+  add_limit_option(c, o->limit)->needs(c.find_option("--tasks"));
   c.add_option("--shown", o->shown, "Questions of each task of which every token's experts are written, too")
       ->needs(c.find_option("--tasks"))
       ->check(Between(0, 1000))

@@ -198,7 +198,8 @@ void add_joint(Command& train) {
       ->capture_default_str()
       ->group("Experts");
   c.add_option("--tasks-to-experts", o->engine.router.tasks,
-               "The router tag: {\"task\": \"expert-0\", ...}; where not given, tasks take the experts in turn")
+               "The router tag: {\"task\": \"expert-0\", ...}, with as many digits as the last expert's number has; "
+               "where not given, tasks take the experts in turn")
       ->type_name("FILE.json")
       ->group("Experts");
   c.add_option("--experts", o->experts, "How many")

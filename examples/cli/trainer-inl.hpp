@@ -208,12 +208,9 @@ class TrainerOn final : public Trainer {
     const int n = joint ? o.experts : 1;
     if (joint && !o.training.resume) refuse_other_experts(o.output);
     const auto sites = std::is_same_v<Module, Adapter> ? sublayers_of(model_) : sites_of(model_, targets());
-    const auto digits = std::to_string(n - 1).size();
     std::vector<Expert> experts;
     for (int e = 0; e < n; ++e) {
-      std::string number = std::to_string(e);
-      number.insert(0, digits - number.size(), '0');
-      experts.push_back(create_expert(joint ? "expert-" + number : "expert", sites, module,
+      experts.push_back(create_expert(joint ? name_of_expert(e, n) : "expert", sites, module,
                                       Random::of(o.training.seed, Draws::experts).fork(std::uint64_t(e))));
       names_.push_back(experts.back().name);
     }

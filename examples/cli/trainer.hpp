@@ -53,6 +53,12 @@ struct TrainerOptions {
   bool keep_last = false;
 };
 
+/// What the experts of a joint training are called: expert-0, all numbers as wide as the last one's.
+inline std::string name_of_expert(int e, int experts) {
+  const std::string number = std::to_string(e);
+  return "expert-" + std::string(std::to_string(experts - 1).size() - number.size(), '0') + number;
+}
+
 /// What is known before the first step.
 struct TrainingFacts {
   std::uint64_t learned = 0, parameters = 0;  // numbers

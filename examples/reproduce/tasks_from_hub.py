@@ -139,7 +139,7 @@ def main():
                 records = list(map(of_bbh, json.load(file)["examples"]))
         else:
             records = map(of_bbh, load("lukaemon/bbh", name, o.split))
-        write(o.output, name, records, o.limit, o.again)
+        write(o.output, name.removesuffix("_score_eval"), records, o.limit, o.again)
 
 
 if __name__ == "__main__":

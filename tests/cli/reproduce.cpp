@@ -4,7 +4,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <map>
 #include <thread>
 
 #include "program.hpp"
@@ -224,7 +227,7 @@ BOOST_AUTO_TEST_CASE(the_full_scale_measures_a_pool_of_ones_own) {
   const std::string own = "--model whole/seed-100/base --pool whole/seed-100/experts --tasks whole/seed-100/data ";
   whole();
   const auto said = run_well("reproduce phatgoose --scale full " + own + "--output full");
-  BOOST_TEST(said.find("held out: means in %") != said.npos, said);
+  BOOST_TEST(said.find("PHATGOOSE, held out, 1 seed: means in %") != said.npos, said);
   const auto results = anser::read_json((scratch() / "full/results.json").string());
   BOOST_TEST(
       (results.at("methods").keys() == std::vector<std::string>{"none", "single", "oracle", "uniform", "phatgoose",
@@ -309,29 +312,56 @@ BOOST_AUTO_TEST_CASE(smear_at_full_scale_learns_tasks_of_ones_own) {
       "train full --config own/config.json --vocab own/tokenizer.json --data own/base.jsonl --steps 1 --batch 4 "
       "--output "
       "own-base");
+  std::string experts = "{";
+  for (const std::string task : {"after", "clock", "count", "next", "order", "rank", "read", "roman"})
+    experts += (experts.size() > 1 ? ", \"" : "\"") + task + "\": \"expert-03\"";
+  write(scratch() / "own-experts.json", experts + "}");
   const std::string own = "reproduce smear --scale full --model own-base --data own/train --tasks own/data ";
-  const auto said =
-      run_well(own + "--methods none,tag,1x-parameters,smear --steps 2 --batch 4 --seeds 1,2 --output own-full");
+  const std::string full = own +
+                           "--methods none,tag,1x-parameters,smear --tasks-to-experts own-experts.json "
+                           "--experts 11 --steps 2 --batch 4 --micro-batch 2 --seeds 1,2 --output own-full";
+  const auto said = run_well(full);
   BOOST_TEST(said.find("SMEAR, held in, 2 seeds") != said.npos, said);
   const auto results = anser::read_json((scratch() / "own-full/results.json").string());
   BOOST_TEST((results.at("methods").keys() == std::vector<std::string>{"none", "tag", "1x-parameters", "smear"}));
   BOOST_TEST(results.text("scale") == "full");
-  BOOST_TEST(results.at("settings").at("bottleneck").real() == 2);  // 64 / 32
-  BOOST_TEST(results.at("settings").at("data").items().size() == 8u);
+  const auto settings = results.at("settings");
+  BOOST_TEST(settings.at("bottleneck").real() == 2);  // 64 / 32
+  BOOST_TEST(settings.at("data").keys().size() == 8u);
+  BOOST_TEST(settings.at("questions").text("rank").size() == 64u);
+  BOOST_TEST(settings.at("tasks_to_experts").text("rank") == "expert-03");
   const std::string commands = read(scratch() / "own-full/commands.txt");
-  BOOST_TEST(commands.find("--experts 1 --bottleneck 16 ") != commands.npos, commands);
-  const auto again =
-      run(own + "--methods none,tag,1x-parameters,smear --steps 2 --batch 4 --seeds 1,2 --output own-full");
+  BOOST_TEST(commands.find("--experts 1 --bottleneck 22 ") != commands.npos, commands);
+  BOOST_TEST(fs::exists(scratch() / "own-full/seed-2/pools/smear/expert-10/adapter_model.safetensors"));
+  BOOST_TEST(read(scratch() / "own-full/seed-2/pools/tag/router.json").find("expert-03") != std::string::npos);
+
+  const auto again = run(full);
   BOOST_TEST(again.status == 0, again.err);
-  BOOST_TEST(again.err.find("scores/") == again.err.npos, again.err);
+  BOOST_TEST(again.err.find(": seed-") == again.err.npos, again.err);
+  // What is asked is no reason to train again; a task that nobody learned is one to leave out who goes by tasks.
+  write(scratch() / "own/data/held_out/new.jsonl", "{\"input\": \"7 cups\", \"target\": \"7 cups\"}\n");
+  run_badly(full, 1, "tag goes by the task of each line");
+  run_well(own + "--experts 2 --steps 1 --batch 4 --micro-batch 2 --output own-all");
+  const auto all = anser::read_json((scratch() / "own-all/results.json").string());
+  BOOST_TEST(all.at("methods").keys().size() == 11u);
+  BOOST_TEST(!all.at("methods").has("tag"));
+  BOOST_TEST(all.texts("left_out").size() == 2u);
+  BOOST_TEST(all.at("methods").at("smear").at("held_out").at("exact_match").items().size() == 1u);
+  write(scratch() / "own/data/held_out/new.jsonl", "{\"input\": \"8 cups\", \"target\": \"8 cups\"}\n");
+  const auto asked = run(own + "--experts 2 --steps 1 --batch 4 --micro-batch 2 --output own-all");
+  BOOST_TEST(asked.status == 0, asked.err);
+  BOOST_TEST(asked.err.find("/scores/smear") != asked.err.npos, asked.err);
+  BOOST_TEST(asked.err.find("/pools/") == asked.err.npos, asked.err);
+
   run_badly("reproduce smear --scale full --output bare", 1, "--scale full needs --model DIR");
   run_badly(own + "--base-steps 3 --output bare", 1, "--base-steps is of --scale mini");
   run_badly("reproduce smear --data own/train --output bare", 1, "--data is of --scale full");
-  run_badly(
-      "reproduce smear --scale full --model own-base --data own/data --tasks own/data --methods none --output bare", 1,
-      "is needed there");
-  run_badly("reproduce smear --scale full --model own-base --data nowhere --tasks own/data --output bare", 1,
-            "nowhere");
+  run_badly(own + "--batch 100 --output bare", 1, "--micro-batch 16 does not divide --batch 100");
+  run_badly(own + "--methods smear --tasks-to-experts own-experts.json --output bare", 1, "is of the method tag");
+  const std::string other =
+      "reproduce smear --scale full --model own-base --tasks own/data --methods none --output bare ";
+  run_badly(other + "--data own/data", 1, "own/data holds no .jsonl");
+  run_badly(other + "--data nowhere", 1, "nowhere: No such file or directory; --data names a directory");
 }
 
 BOOST_AUTO_TEST_CASE(steps_that_fail) {

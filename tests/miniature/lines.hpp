@@ -5,8 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "../io/temporary.hpp"
-
 namespace miniature_test {
 
 using Words = std::vector<std::string>;

@@ -5,6 +5,7 @@
 #include <anser/io/tokenizer.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include "../io/temporary.hpp"
 #include "lines.hpp"
 
 namespace {

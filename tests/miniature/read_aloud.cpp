@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "../io/temporary.hpp"
 #include "lines.hpp"
 
 namespace {
