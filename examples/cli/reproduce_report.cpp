@@ -82,9 +82,8 @@ std::string bars_part(const Report& r) {
   const std::size_t n = r.seeds.size();
   std::string text = paragraph(
       std::string("A bar is a method's mean") +
-      (n > 1
-           ? " over " + std::to_string(n) + " seeds: everything was trained anew for each. A dot is one seed. "
-           : " over the tasks, from one seed. ") +
+      (n > 1 ? " over " + std::to_string(n) + " seeds: everything was trained anew for each. A dot is one seed. "
+             : " over the tasks, from one seed. ") +
       (int(n) >= fewest_seeds
            ? "The black line is the 95 % interval of the mean over seeds (Student's t): what might come out with other "
              "seeds. Methods whose lines do not overlap differ by more than chance in the training."
