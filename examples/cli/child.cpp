@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <anser/core/error.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -27,13 +28,12 @@ namespace {
   _exit(127);
 }
 
-/// The last complaint in a log, without the words before it; empty where there is none.
-std::string complaint(const std::string& log) {
-  constexpr std::string_view mark = "anser: error: ";
+/// What stands behind a mark in the lines of a log that have it.
+std::vector<std::string> lines_behind(std::string_view mark, const std::string& log) {
   std::ifstream file(log, std::ios::binary);
-  std::string said;
+  std::vector<std::string> said;
   for (std::string line; std::getline(file, line);)
-    if (const auto at = line.find(mark); at != line.npos) said = line.substr(at + mark.size());
+    if (const auto at = line.find(mark); at != line.npos) said.push_back(line.substr(at + mark.size()));
   return said;
 }
 
@@ -79,8 +79,21 @@ std::string Child::failure() const {
   if (!status_ || (WIFEXITED(*status_) && WEXITSTATUS(*status_) == 0)) return {};
   if (WIFSIGNALED(*status_))
     return concat("it was killed by signal ", WTERMSIG(*status_), " (", strsignal(WTERMSIG(*status_)), ")");
-  const std::string said = complaint(log_);
-  return said.empty() ? concat("it ended with status ", WEXITSTATUS(*status_)) : said;
+  const auto said = lines_behind("anser: error: ", log_);
+  return said.empty() ? concat("it ended with status ", WEXITSTATUS(*status_)) : said.back();
+}
+
+std::vector<std::string> Child::warnings() const { return lines_behind("anser: warning: ", log_); }
+
+std::string Child::last_line() const {
+  constexpr std::streamoff most = 4096;  // a log grows for days
+  std::ifstream file(log_, std::ios::binary | std::ios::ate);
+  if (!file) return {};
+  file.seekg(std::max<std::streamoff>(0, file.tellg() - most));
+  std::string last;
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("anser: ")) last = line.substr(7);
+  return last;
 }
 
 void Child::stop() {

@@ -20,6 +20,10 @@ class Child {
   bool ended();
   /// What became of it: empty where it did its work, else the error that it told, or the signal that killed it.
   std::string failure() const;
+  /// What it warned of, a line each.
+  std::vector<std::string> warnings() const;
+  /// The last line that it said so far, without the program's name; may be empty.
+  std::string last_line() const;
   /// Asks it to save and end.
   void stop();
 

@@ -6,6 +6,7 @@
 #include <anser/eval/tasks.hpp>
 #include <anser/io/hf.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <vector>
@@ -37,6 +38,15 @@ void add_full_scale(Command& c, FullScale& full) {
 
 void check_given(const std::vector<std::pair<std::string, std::string>>& options, const char* why) {
   for (const auto& [name, value] : options) check(!value.empty(), "--scale full needs ", name, " DIR: ", why);
+}
+
+void check_apart(const std::string& output, const Words& folders) {
+  const auto inside = fs::weakly_canonical(output);
+  for (const auto& folder : folders) {
+    const auto whole = fs::weakly_canonical(folder);
+    const auto [end, ignored] = std::mismatch(whole.begin(), whole.end(), inside.begin(), inside.end());
+    check(end != whole.end(), "--output ", output, " lies in ", folder, ", which is read; name a folder beside it");
+  }
 }
 
 std::string absolute_path(const std::string& path) { return fs::absolute(path).lexically_normal().string(); }

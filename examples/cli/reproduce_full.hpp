@@ -21,6 +21,9 @@ inline const Words full_scale_options{"--model", "--tasks", "--backend", "--dtyp
 /// Throws Error where one of these options, named with their values, is missing; `why` ends the sentence.
 void check_given(const std::vector<std::pair<std::string, std::string>>& options, const char* why);
 
+/// Throws Error where the output would lie in a folder that is read: what is written would count as a change of it.
+void check_apart(const std::string& output, const Words& folders);
+
 /// Steps run in the experiment's folder.
 std::string absolute_path(const std::string& path);
 /// The words for reproduce measure.

@@ -163,6 +163,9 @@ void run(PhatGooseOptions o) {
   const Json lists =
       o.recipe.words.empty() ? parse_json(read_it_aloud, "read_it_aloud.json") : read_json(o.recipe.words);
   const reproduce::ReadAloud family(lists);
+  const auto mixed = lists.texts("held_out_mixed");
+  for (const auto& task : mixed)
+    check(contains(family.tasks(), task), o.recipe.words, ": held_out_mixed: ", quote(task), " is none of held_out");
   o.recipe.sweeps = sweeps_of(o.sweeps, o.recipe, int(family.kinds().size()));
   std::vector<Step> steps;
   for (const auto seed : seeds) add_seed(steps, o.output, o.recipe, seed, family, seed == seeds[0]);
@@ -173,7 +176,6 @@ void run(PhatGooseOptions o) {
   Results results = begin_results(seeds, "phatgoose", scores[0].tasks);
   for (auto& of_seed : scores)
     for (auto& [method, of_method] : of_seed.methods) results.add(method, of_method);
-  const auto mixed = lists.texts("held_out_mixed");
   note(results, o.recipe, scores, mixed);
   std::string best, sweep_tables;
   if (!o.recipe.sweeps.empty()) results.note("sweeps", sweeps_json(o.recipe.sweeps, scores));

@@ -11,8 +11,10 @@
 namespace anser::cli {
 namespace {
 
-bool all_have(const Pool& pool, std::shared_ptr<const Source> Expert::*part) {
-  return std::all_of(pool.experts.begin(), pool.experts.end(), [&](const Expert& e) { return (e.*part) != nullptr; });
+/// Whether every expert has a file of its own beside its weights.
+template <class Part>
+bool all_have(const Pool& pool, Part Expert::*part) {
+  return std::all_of(pool.experts.begin(), pool.experts.end(), [&](const Expert& e) { return bool(e.*part); });
 }
 
 }  // namespace
@@ -22,10 +24,14 @@ void reproduce_phatgoose_full(const ReproduceOptions& o, const PhatGooseFullOpti
               "it measures a pool of yours on tasks of yours");
   check(o.seeds.size() == 1,
         "--scale full trains nothing: one of --seeds draws the bootstrap samples, more say nothing");
+  check_apart(o.output, {f.model, f.pool, f.tasks});
   const Pool pool = load_pool(f.pool);
   const std::string model = absolute_path(f.model), experts = absolute_path(f.pool), tasks = absolute_path(f.tasks);
   std::vector<std::string> names, order, left_out;
-  for (const Expert& e : pool.experts) names.push_back(e.name);
+  for (const Expert& e : pool.experts) {
+    names.push_back(e.name);
+    check(e.name.find(',') == e.name.npos, e.origin, ": its name has a comma, which separates names; give it another");
+  }
 
   std::vector<Step> steps;
   const auto measure = [&](const std::string& name, const Words& what, const Words& reads) {
@@ -55,6 +61,8 @@ void reproduce_phatgoose_full(const ReproduceOptions& o, const PhatGooseFullOpti
   by_router("spectr", pool.kind == "LORA", "for LoRA alone");
   if (f.encoder.empty())
     left_out.push_back("retrieval (no --encoder)");
+  else if (!all_have(pool, &Expert::embeddings))
+    left_out.push_back("retrieval (not every expert has embeddings; anser pool embeddings makes them)");
   else
     measure("retrieval", {"--routers", "retrieval", "--router-option", "encoder=" + absolute_path(f.encoder)},
             {absolute_path(f.encoder)});

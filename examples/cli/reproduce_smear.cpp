@@ -158,7 +158,9 @@ void add_reproduce_smear(Command& reproduce) {
       ->check(Between(1, 1 << 20))
       ->capture_default_str();
   add("--tasks-to-experts", o->full.tasks_to_experts,
-      "For tag: {\"task\": \"expert-0\", ...}; where not given, tasks take the experts in turn", "FILE.json");
+      "For tag: {\"task\": \"expert-0\", ...}, as train joint takes it; where not given, tasks take the experts in "
+      "turn",
+      "FILE.json");
   std::vector<std::string> names;
   for (const JointMethod& m : joint_methods) names.push_back(m.name);
   c.add_option("--methods", o->methods, "These alone; where not given, all")

@@ -7,13 +7,17 @@
 #include <filesystem>
 #include <set>
 
+#include "experts.hpp"
 #include "jsonl.hpp"
 #include "reproduce_smear.hpp"
 #include "text.hpp"
+#include "trainer.hpp"
 
 namespace anser::cli {
 namespace {
 namespace fs = std::filesystem;
+
+constexpr int widest = 1 << 16;  // of anser train's --bottleneck
 
 /// The files *.jsonl of a directory, in the order of their names.
 Words files_to_learn_from(const std::string& directory) {
@@ -29,26 +33,39 @@ Words files_to_learn_from(const std::string& directory) {
   return files;
 }
 
-/// Why methods that go by an input's task cannot be trained and measured on these, or nothing. Throws Error where a
-/// line is no example: better now than when its turn comes.
-std::string fault_of_tasks(const Words& data, const std::vector<Task>& questions) {
-  std::set<std::string> learned;
-  std::string fault;
+/// The tasks of lines to learn from, "" where one has none. Throws Error where a line is no example: better now than
+/// when its turn comes.
+std::set<std::string> tasks_of(const Words& data) {
+  std::set<std::string> tasks;
   for (const auto& path : data) {
     const ExampleFile file(path);
-    for (std::size_t i = 0; i < file.size(); ++i) {
-      const Example e = file[i];
-      if (e.task.empty() && fault.empty()) fault = e.place + " has no \"task\"";
-      learned.insert(e.task);
-    }
+    for (std::size_t i = 0; i < file.size(); ++i) tasks.insert(file[i].task);
   }
+  return tasks;
+}
+
+/// Why methods that go by an input's task cannot be trained and measured on these, or nothing.
+std::string fault_of(const std::set<std::string>& learned, const std::vector<Task>& questions) {
+  if (learned.contains("")) return "a line to learn from has no \"task\"";
   for (const Task& t : questions)
     for (const Example& e : t.examples) {
       const std::string& task = e.task.empty() ? t.name : e.task;
-      if (!learned.contains(task) && fault.empty())
-        fault = e.place + ": no line to learn from is of the task " + quote(task);
+      if (!learned.contains(task)) return concat(e.place, ": no line to learn from is of the task ", quote(task));
     }
-  return fault;
+  return {};
+}
+
+/// What anser train joint would find when tag's turn comes.
+void check_tasks_to_experts(const std::string& path, const std::set<std::string>& tasks, int experts) {
+  const auto given = read_tasks_to_experts(path);
+  Words names;
+  for (int e = 0; e < experts; ++e) names.push_back(name_of_expert(e, experts));
+  for (const auto& task : tasks) {
+    const auto at = given.find(task);
+    check(at != given.end(), path, ": the task ", quote(task), " is not in it");
+    check(contains(names, at->second), path, ": there will be no expert ", at->second, "; they are called ",
+          names.front(), " to ", names.back());
+  }
 }
 
 }  // namespace
@@ -57,12 +74,15 @@ void reproduce_smear_full(const ReproduceOptions& o, const SmearFullOptions& f, 
                           Words wanted) {
   check_given({{"--model", f.model}, {"--data", f.data}, {"--tasks", f.tasks}},
               "it learns and measures tasks of yours on a model of yours");
-  check(f.batch % f.micro_batch == 0, "--micro-batch ", f.micro_batch, " does not divide --batch ", f.batch);
+  const int micro_batch = std::min(f.micro_batch, f.batch);
+  check(f.batch % micro_batch == 0, "--micro-batch ", f.micro_batch, " does not divide --batch ", f.batch);
+  check_apart(o.output, {f.model, f.data, f.tasks});
   JointTrainings t;
   t.model = absolute_path(f.model);
   t.data = files_to_learn_from(f.data);
   Words left_out;
-  if (const std::string fault = fault_of_tasks(t.data, read_tasks(f.tasks, f.limit)); !fault.empty()) {
+  const auto tasks = tasks_of(t.data);
+  if (const std::string fault = fault_of(tasks, read_tasks(f.tasks, f.limit)); !fault.empty()) {
     for (const std::string name : {"tag", "latent-skills"}) {
       check(!contains(wanted, name), name, " goes by the task of each line, and ", fault);
       if (wanted.empty()) left_out.push_back(name + " (" + fault + ')');
@@ -71,20 +91,25 @@ void reproduce_smear_full(const ReproduceOptions& o, const SmearFullOptions& f, 
       for (const JointMethod& m : joint_methods)
         if (m.name != std::string("tag") && m.name != std::string("latent-skills")) wanted.push_back(m.name);
   }
-  check(f.tasks_to_experts.empty() || wanted.empty() || contains(wanted, "tag"),
-        "--tasks-to-experts is of the method tag, which is not among those that are run");
+  if (!f.tasks_to_experts.empty()) {
+    check(wanted.empty() || contains(wanted, "tag"), "--tasks-to-experts is of the method tag, which is not run");
+    check_tasks_to_experts(f.tasks_to_experts, tasks, experts);
+    t.tasks_to_experts = absolute_path(f.tasks_to_experts);
+  }
   t.experts = experts;
   t.bottleneck =
       bottleneck ? bottleneck : std::max(1, int(ModelDirectory(f.model).config().integer("d_model", 1, 1 << 20)) / 32);
   t.train = {"--steps",       std::to_string(f.steps),
              "--batch",       std::to_string(f.batch),
-             "--micro-batch", std::to_string(f.micro_batch),
+             "--micro-batch", std::to_string(micro_batch),
              "--backend",     f.backend,
              "--dtype",       f.dtype};
   t.measure = measure_words(f);
   t.learned = together({{t.model}, t.data});
   t.asked = {t.model, absolute_path(f.tasks)};
-  if (!f.tasks_to_experts.empty()) t.tasks_to_experts = absolute_path(f.tasks_to_experts);
+  check(!(wanted.empty() || contains(wanted, "1x-parameters")) || t.experts * std::int64_t(t.bottleneck) <= widest,
+        "1x-parameters is --experts times --bottleneck wide, ", t.experts * std::int64_t(t.bottleneck), ", and ",
+        widest, " is the most; name the other --methods");
   t.seconds = 1.0 * f.steps;
   for (const auto& text : left_out) tell("left out: " + text);
   std::vector<Step> steps;
@@ -97,7 +122,7 @@ void reproduce_smear_full(const ReproduceOptions& o, const SmearFullOptions& f, 
   Results results = read_joint_methods(o, wanted);
   std::vector<std::pair<std::string, std::string>> own{
       {"data", hashes_text(t.data)},          {"steps", std::to_string(f.steps)},
-      {"batch", std::to_string(f.batch)},     {"micro_batch", std::to_string(f.micro_batch)},
+      {"batch", std::to_string(f.batch)},     {"micro_batch", std::to_string(micro_batch)},
       {"experts", std::to_string(t.experts)}, {"bottleneck", std::to_string(t.bottleneck)}};
   if (!f.tasks_to_experts.empty()) own.emplace_back("tasks_to_experts", read_json(f.tasks_to_experts).written());
   results.note("settings", settings_text(f, own));

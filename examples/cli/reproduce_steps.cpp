@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <list>
+#include <set>
 #include <thread>
 
 #include "child.hpp"
@@ -64,8 +65,8 @@ std::string content_of(const std::string& directory, const Step& step) {
   return hash.hex();
 }
 
-/// Names, sizes and times of a file, or of all files of a folder: reading billions of bytes again would cost more than
-/// many a step.
+/// Names, sizes and times of a file, or of all files of a folder but hidden ones: reading billions of bytes again would
+/// cost more than many a step.
 std::string stamp_of(const std::string& path) {
   std::vector<std::string> lines;
   const auto note = [&](const fs::path& file) {
@@ -77,10 +78,13 @@ std::string stamp_of(const std::string& path) {
   };
   check(fs::exists(path), path, " does not exist");
   if (fs::is_directory(path)) {
-    std::error_code problem;
+    std::error_code problem, ignored;
     fs::recursive_directory_iterator at(path, fs::directory_options::follow_directory_symlink, problem), end;
-    for (; !problem && at != end; at.increment(problem))
-      if (at->is_regular_file()) note(at->path());
+    for (; !problem && at != end; at.increment(problem)) {
+      const bool hidden = at->path().filename().string().starts_with('.');
+      if (hidden) at.disable_recursion_pending();
+      if (!hidden && at->is_regular_file(ignored)) note(at->path());
+    }
     check(!problem, path, " cannot be read: ", problem.message());
   } else {
     note(path);
@@ -158,17 +162,29 @@ class Run {
     return hash.hex();
   }
 
+  /// The key under which a step was begun, and the hash of what it wrote where it ended: empty where nobody knows.
+  std::pair<std::string, std::string> noted(std::size_t i) const {
+    std::error_code ignored;
+    if (!fs::exists(record(i), ignored)) return {};
+    try {
+      const Json noted = read_json(record(i));
+      return {noted.text("key", ""), noted.text("content", "")};
+    } catch (const Error&) {
+      return {};  // what cannot be read was not written by us
+    }
+  }
+
   void begin(std::size_t i) {
     const Step& step = steps_[i];
     const std::string key = key_of(i);
-    std::string known, content;
+    const auto [known, content] = noted(i);
     std::error_code ignored;
-    if (fs::exists(record(i), ignored)) {
-      const Json noted = read_json(record(i));
-      known = noted.text("key", "");
-      content = noted.text("content", "");
-    }
     if (known == key && !content.empty() && content == content_of(directory_, step)) return finish(i, content);
+    if (!content.empty() && step.resumes) {  // a training, which may have taken days
+      clear();
+      tell(concat("doing ", step.name,
+                  " again: ", known == key ? "what it wrote was changed" : "its command or what it reads is another"));
+    }
     if (known != key || !step.resumes || !content.empty())
       for (const auto* list : {&step.writes, &step.folders})
         for (const auto& path : *list) fs::remove_all(directory_ + '/' + path, ignored);
@@ -191,6 +207,9 @@ class Run {
     const std::string content = content_of(directory_, steps_[i]);
     check(!content.empty(), steps_[i].name, " ended without all that it should have written; its log is ", log(i));
     write_file(record(i), "{\"key\": " + quote(key) + ", \"content\": " + quote(content) + "}\n");
+    clear();
+    for (const auto& text : at->child.warnings())
+      if (warned_.insert(text).second) warn(text);
     const double seconds = since(all_[i].begun);
     spent_ += seconds;
     expected_ += steps_[i].seconds;
@@ -240,14 +259,25 @@ class Run {
   }
 
   void show() {
-    if (!terminal_ || since(shown_) < 0.2) return;
+    if (!terminal_) return tell_of_long_steps();
+    if (since(shown_) < 0.2) return;
     shown_ = Clock::now();
     std::string now;
     for (const auto& r : running_)
       now += (now.empty() ? "" : ", ") + steps_[r.step].name + ' ' + duration_text(since(all_[r.step].begun));
+    if (running_.size() == 1) now += ": " + running_.front().child.last_line();
+    const std::string left_text = expected_ > 0 ? fmt::format(", about {} left", duration_text(left())) : std::string();
     complain("\r\033[K" +
-             cut(fmt::format("{} of {} steps, about {} left: {}", done_, steps_.size(), duration_text(left()), now),
-                 terminal_columns() - 1));
+             cut(fmt::format("{} of {} steps{}: {}", done_, steps_.size(), left_text, now), terminal_columns() - 1));
+  }
+  /// What those say of themselves that run for long, twice a minute.
+  void tell_of_long_steps() {
+    constexpr double pause = 30;
+    if (since(shown_) < pause) return;
+    shown_ = Clock::now();
+    for (const auto& r : running_)
+      if (const std::string line = r.child.last_line(); since(all_[r.step].begun) > pause && !line.empty())
+        tell(steps_[r.step].name + ": " + line);
   }
   void clear() {
     if (terminal_) complain("\r\033[K");
@@ -260,7 +290,8 @@ class Run {
   std::list<Running> running_;
   bool terminal_;
   double spent_ = 0, expected_ = 0;
-  Clock::time_point shown_{};
+  Clock::time_point shown_ = Clock::now();
+  std::set<std::string> warned_;
 };
 
 }  // namespace
@@ -272,6 +303,11 @@ void run_steps(const std::string& directory, const std::string& experiment, cons
     const std::string before = read_json(path).text("experiment");
     check(before == experiment, directory, " holds another experiment (", before, "; this is ", experiment,
           "); name another --output, or remove the folder");
+  } else {
+    for (const auto& entry : fs::directory_iterator(directory))
+      check(
+          entry.path().filename() == "lock", directory, " holds ", entry.path().filename().string(),
+          ", and no experiment (steps/experiment.json), and could lose it; name another --output, or an empty folder");
   }
   write_file(path, "{\"experiment\": " + quote(experiment) + "}\n");
   Run(directory, steps, jobs).all();

@@ -24,8 +24,8 @@ struct Step {
 /// done are passed over: DIRECTORY/steps/NAME.json keeps a key, which is the hash of the command, of the files that the
 /// steps before it wrote, of what `reads` names, and of the program's version, and the hash of what the step wrote. A
 /// step that was interrupted goes on where it takes --resume, and else begins anew. `experiment` says what the folder
-/// is for: a folder that is for something else is refused, since what lies in it would be read too. Throws Error where
-/// a step fails (the others are ended first) and where a signal came.
+/// is for: a folder that is for something else is refused, since what lies in it would be read too, or lost. Throws
+/// Error where a step fails (the others are ended first) and where a signal came.
 void run_steps(const std::string& directory, const std::string& experiment, const std::vector<Step>& steps, int jobs);
 
 }  // namespace anser::cli

@@ -109,8 +109,11 @@ inline std::vector<ReadAloud::Template> ReadAloud::templates(const Json& list) {
 inline ReadAloud::ReadAloud(const Json& lists) {
   const Json categories = lists.at("categories"), kinds = lists.at("kinds"), held_out = lists.at("held_out");
   const auto one_word = [](const std::string& word, const Json& list) {
-    check(!word.empty() && word.find(' ') == word.npos && word[0] != '{', list.place(), ": ", quote(word),
-          " is not one word; write_it_as_one");
+    const bool whole = !word.empty() && word[0] != '{' &&
+                       std::none_of(word.begin(), word.end(), [](char c) { return c >= 0 && c <= ' '; });
+    check(whole, list.place(), ": ", quote(word), " is not one word; write_it_as_one");
+    const bool special = word == "<pad>" || word == "</s>" || word == "<unk>" || word.starts_with("<extra_id_");
+    check(!special, list.place(), ": ", quote(word), " is a token of the model's own");
   };
   for (const auto& name : categories.keys()) {
     const Words words = texts_at(categories, name);
@@ -134,7 +137,13 @@ inline ReadAloud::ReadAloud(const Json& lists) {
   }
   check(kinds_.size() >= 2, kinds.place(), " has fewer than two kinds: nobody is to be chosen");
   generic_ = templates(lists.at("generic"));
-  for (const auto& kind : kinds_) held_in_[kind] = templates(lists.at("held_in").at(kind));
+  for (const auto& kind : kinds_) {
+    const Json list = lists.at("held_in").at(kind);
+    held_in_[kind] = templates(list);
+    for (const Template& form : held_in_[kind])
+      check(std::find(form.begin(), form.end(), '{' + kind + '}') != form.end(), list.place(), ": ", quote(join(form)),
+            " has no {", kind, "}, which is what the expert is to learn");
+  }
   tasks_ = held_out.keys();
   check(!tasks_.empty(), held_out.place(), " is empty");
   for (const auto& task : tasks_) {

@@ -2,7 +2,8 @@
 """Turns public data sets into tasks as `anser eval` and `anser reproduce --scale full` read them.
 
 On a machine with internet:  pip install datasets
-    tasks_from_hub.py p3       --config super_glue_rte_GPT_3_style ... --output tasks/held_in
+    tasks_from_hub.py p3       --config super_glue_rte_GPT_3_style ... --output train
+    tasks_from_hub.py p3       --config super_glue_rte_GPT_3_style ... --split validation --output tasks/held_in
     tasks_from_hub.py p3-choices --config super_glue_rte_GPT_3_style_score_eval ... --output tasks/held_out
     tasks_from_hub.py flan     --task cola_10templates ... --limit 10000 --output train
     tasks_from_hub.py bigbench --config date_understanding ... --output tasks/held_out

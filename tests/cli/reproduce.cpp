@@ -236,6 +236,28 @@ BOOST_AUTO_TEST_CASE(the_full_scale_measures_a_pool_of_ones_own) {
   const auto again = run("reproduce phatgoose --scale full " + own + "--output full");
   BOOST_TEST(again.status == 0, again.err);
   BOOST_TEST(again.err.find("scores/") == again.err.npos, again.err);
+  // What a step warns of is said, once.
+  fs::copy(whole() / "seed-100/experts", scratch() / "others", fs::copy_options::recursive);
+  for (const auto& expert : fs::directory_iterator(scratch() / "others")) {
+    std::string about = read(expert.path() / "expert.json");
+    const auto at = about.find("\"base_hash\"");
+    BOOST_REQUIRE(at != about.npos);
+    const auto hash = about.find(": \"", at) + 3;
+    write(expert.path() / "expert.json", about.replace(hash, 64, std::string(64, '0')));
+  }
+  const auto warned =
+      run("reproduce phatgoose --scale full --without-single --model whole/seed-100/base --pool others "
+          "--tasks whole/seed-100/data --limit 1 --output warned");
+  BOOST_TEST(warned.status == 0, warned.err);
+  const auto first = warned.err.find("was trained on another base model");
+  BOOST_TEST(first != warned.err.npos, warned.err);
+  fs::rename(scratch() / "others/FR", scratch() / "others/a,b");
+  run_badly(
+      "reproduce phatgoose --scale full --model whole/seed-100/base --pool others --tasks whole/seed-100/data "
+      "--output comma",
+      1, "has a comma");
+  run_badly("reproduce phatgoose --scale full " + own + "--output whole/seed-100/data/out", 1,
+            "lies in whole/seed-100/data, which is read");
   run_badly("reproduce phatgoose --scale full --output bare", 1, "--scale full needs --model DIR");
   run_badly("reproduce phatgoose --scale full " + own + "--seeds 1,2 --output bare", 1, "--scale full trains nothing");
   run_badly("reproduce phatgoose --scale full " + own + "--sweep rank --output bare", 1, "--sweep is of --scale mini");
@@ -357,6 +379,12 @@ BOOST_AUTO_TEST_CASE(smear_at_full_scale_learns_tasks_of_ones_own) {
   run_badly(own + "--base-steps 3 --output bare", 1, "--base-steps is of --scale mini");
   run_badly("reproduce smear --data own/train --output bare", 1, "--data is of --scale full");
   run_badly(own + "--batch 100 --output bare", 1, "--micro-batch 16 does not divide --batch 100");
+  fs::remove(scratch() / "own/data/held_out/new.jsonl");
+  write(scratch() / "own-wrong.json", "{\"count\": \"expert-9\"}");
+  run_badly(own + "--tasks-to-experts own-wrong.json --methods tag --output bare", 1,
+            "the task \"after\" is not in it");
+  run_badly(own + "--experts 32 --bottleneck 4096 --methods 1x-parameters --output bare", 1,
+            "131072, and 65536 is the most");
   run_badly(own + "--methods smear --tasks-to-experts own-experts.json --output bare", 1, "is of the method tag");
   const std::string other =
       "reproduce smear --scale full --model own-base --tasks own/data --methods none --output bare ";
@@ -372,5 +400,9 @@ BOOST_AUTO_TEST_CASE(steps_that_fail) {
   run_badly(brief + "--output failing", 1, "failing/steps/seed-100/scores/");
   run_badly(brief_with("1,1", 2, "0") + "--output twice", 1, "--seeds: 1 is named twice");
   run_badly("reproduce smear --scale large --output x", 2, "--scale");
+  fs::create_directories(scratch() / "mine/seed-100/base");
+  write(scratch() / "mine/seed-100/base/notes.txt", "precious");
+  run_badly(brief + "--output mine", 1, "mine holds seed-100, and no experiment");
+  BOOST_TEST(read(scratch() / "mine/seed-100/base/notes.txt") == "precious");
   run_badly("reproduce", 2, "a command is missing");
 }
