@@ -13,6 +13,17 @@ using namespace anser;
 using reference::Numbers;
 
 using Types = std::tuple<float, double, bf16>;
+using Panelled = std::tuple<float, double>;  // what is packed as panels on every machine
+
+namespace {
+int usual_threads() {
+#if defined(_OPENMP)
+  return omp_get_max_threads();
+#else
+  return 1;
+#endif
+}
+}  // namespace
 
 BOOST_AUTO_TEST_SUITE(gemm)
 
@@ -203,14 +214,10 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(many_row_counts, T, Types) {
 #endif
 }
 
-/// Panels and parts of rows are cut by the number of threads; what is packed under one number serves another.
+/// Rows and panels are shared by the number of threads; what is packed under one number serves another.
 BOOST_AUTO_TEST_CASE_TEMPLATE(panels_of_any_number_of_threads, T, Types) {
   using R = accumulator<T>;
-#if defined(_OPENMP)
-  const int usual = omp_get_max_threads();
-#else
-  const int usual = 1;
-#endif
+  const int usual = usual_threads();
   const int k = 40;
   for (const int n : {50, 192, 500, 777}) {
     const Numbers<T> w(n, k, 1), x(1100, k, 2);
@@ -229,6 +236,72 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(panels_of_any_number_of_threads, T, Types) {
       }
     }
   }
+  Cpu<T> again(usual);
+}
+
+/// Around the sizes of tiles, panels and blocks of k, and every sum in one order whatever the number of threads.
+BOOST_AUTO_TEST_CASE_TEMPLATE(packed_products_around_sizes_of_tiles, T, Panelled) {
+  const int usual = usual_threads();
+  for (const int n : {1, 31, 33, 1000})
+    for (const int k : {1, 255, 257, 1025, 2816}) {
+      const Numbers<T> w(n, k, 1, 1);
+      const std::vector<Matrix<const T>> blocks{w.matrix()};
+      const std::vector<int> rows{n};
+      for (const int m : {1, 13, 15, 17, 512, 530}) {
+        if (double(m) * n * k > 2e8) continue;  // the reference takes its time
+        const Numbers<T> x(m, k, 2, 3);
+        std::vector<T> of_one;
+        for (const int threads : {1, 2, 3}) {
+          Cpu<T> device(threads);
+          const auto packed = device.pack(blocks, rows, k);
+          Numbers<T> y(m, n, 3, 2);
+          const auto before = y.data;
+          device.gemm(packed, x.matrix(), m, y.matrix());
+          BOOST_TEST_INFO("m " << m << " n " << n << " k " << k << " threads " << threads);
+          if (threads > 1) {
+            BOOST_TEST((y.data == of_one));
+            continue;
+          }
+          const Gemm<T, T> g{x.matrix(), w.matrix(), y.matrix(), m, n, k, false, true, 1, 0, {}, {}};
+          BOOST_TEST(reference::difference(g, before) < reference::tolerance<T>(k));
+          BOOST_TEST(reference::beyond(y, before, m, n) == 0);
+          of_one = y.data;
+        }
+      }
+    }
+  Cpu<T> again(usual);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(packed_gradients_around_sizes_of_tiles, T, Panelled) {
+  const int usual = usual_threads();
+  for (const int n : {1, 33, 1100})
+    for (const int k : {1, 47, 49, 257, 770}) {
+      const Numbers<T> w(n, k, 1, 1);
+      const std::vector<Matrix<const T>> blocks{w.matrix()};
+      const std::vector<int> rows{n};
+      for (const int first : {1, n / 2, n - 1, n})
+        for (const int m : {1, 13, 17, 270}) {
+          if (first < 1) continue;
+          const Numbers<T> dy(m, first, 2, 3);
+          std::vector<T> of_one;
+          for (const int threads : {1, 2, 3}) {
+            Cpu<T> device(threads);
+            const auto packed = device.pack(blocks, rows, k);
+            Numbers<T> dx(m, k, 3, 2);
+            const auto before = dx.data;
+            device.gemm_back(packed, dy.matrix(), m, first, dx.matrix());
+            BOOST_TEST_INFO("m " << m << " first " << first << " of " << n << " k " << k << " threads " << threads);
+            if (threads > 1) {
+              BOOST_TEST((dx.data == of_one));
+              continue;
+            }
+            const Gemm<T, T> g{dy.matrix(), w.matrix(), dx.matrix(), m, k, first, false, false, 1, 1, {}, {}};
+            BOOST_TEST(reference::difference(g, before) < reference::tolerance<T>(first));
+            BOOST_TEST(reference::beyond(dx, before, m, k) == 0);
+            of_one = dx.data;
+          }
+        }
+    }
   Cpu<T> again(usual);
 }
 

@@ -50,4 +50,13 @@ double difference(const anser::Gemm<In, Out>& g, const std::vector<Out>& before)
   return worst;
 }
 
+/// How many numbers between rows of `cols` were written.
+template <class R>
+int beyond(const Numbers<R>& x, const std::vector<R>& before, int rows, int cols) {
+  int written = 0;
+  for (std::ptrdiff_t i = 0; i < rows * x.stride; ++i)
+    written += i % x.stride >= cols && x.data[std::size_t(i)] != before[std::size_t(i)];
+  return written;
+}
+
 }  // namespace reference

@@ -233,13 +233,11 @@ inline std::shared_ptr<const void> pack_bf16(std::span<const Matrix<const bf16>>
   return packed;
 }
 
-inline void multiply_as_it_lies(const Gemm<float, float>& g) { multiply_one(g, g.a.data, g.b.data, g.c.data); }
-
 inline void multiply_bf16(const CpuWeights& w, Matrix<const bf16> x, int m, Matrix<float> y) {
   const auto& packed = *static_cast<const PackedBf16*>(w.state.get());
   if (packed.wide) {
     const auto wide = widen(x, m, w.k);
-    return packed.wide->multiply({wide.data(), w.k}, m, y, multiply_as_it_lies);
+    return packed.wide->multiply({wide.data(), w.k}, m, y);
   }
 #if defined(ANSER_HAS_ONEDNN)
   if (packed.blocked) return onednn::multiply<bf16>(*packed.blocked, packed.data.get(), w.n, w.k, x, m, y);
@@ -252,7 +250,7 @@ inline void multiply_back_bf16(const CpuWeights& w, Matrix<const bf16> dy, int m
   const auto& packed = *static_cast<const PackedBf16*>(w.state.get());
   if (packed.wide) {
     const auto wide = widen(dy, m, first);
-    return packed.wide->multiply_back({wide.data(), first}, m, first, dx, multiply_as_it_lies);
+    return packed.wide->multiply_back({wide.data(), first}, m, first, dx);
   }
   const bf16* rows = packed.data.get();
 #if defined(ANSER_HAS_ONEDNN)
@@ -300,9 +298,7 @@ void multiply(const CpuWeights& w, Matrix<const T> x, int m, Matrix<accumulator<
   if constexpr (std::is_same_v<T, bf16>)
     detail::multiply_bf16(w, x, m, y);
   else
-    static_cast<const Panels<T>*>(w.state.get())->multiply(x, m, y, [](const Gemm<T, T>& g) {
-      detail::multiply_one(g, g.a.data, g.b.data, g.c.data);
-    });
+    static_cast<const Panels<T>*>(w.state.get())->multiply(x, m, y);
 }
 
 template <class T>
@@ -311,9 +307,7 @@ void multiply_back(const CpuWeights& w, Matrix<const T> dy, int m, int first, Ma
   if constexpr (std::is_same_v<T, bf16>)
     detail::multiply_back_bf16(w, dy, m, first, dx);
   else
-    static_cast<const Panels<T>*>(w.state.get())->multiply_back(dy, m, first, dx, [](const Gemm<T, T>& g) {
-      detail::multiply_one(g, g.a.data, g.b.data, g.c.data);
-    });
+    static_cast<const Panels<T>*>(w.state.get())->multiply_back(dy, m, first, dx);
 }
 
 template CpuWeights pack<float>(std::span<const Matrix<const float>>, std::span<const int>, int);

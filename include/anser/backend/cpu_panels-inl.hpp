@@ -11,104 +11,225 @@
 
 namespace anser::cpu {
 
-/// Frozen weights W [n, k] of y = x Wᵀ as panels: each [k, some columns of Wᵀ], row after row. A panel is small enough
-/// to stay in the second-level cache while the rows of x pass, panels are the units that threads share, and few rows
-/// read them from end to end. Measured with oneDNN's general product, 0.05 to 0.1 of the FMA peak above its own blocked
-/// layout; and the same copy serves dx += dy W.
+/// Frozen weights W [n, k] of y = x Wᵀ as panels: each [k, three vectors of columns of Wᵀ], row after row, so that a
+/// tile of the product reads one stretch of memory. x is read where it lies. Threads share rows where there are many,
+/// since a share of rows needs neither a copy nor waiting, and panels where there are few.
 template <class T>
 class Panels {
  public:
-  Panels(std::span<const Matrix<const T>> blocks, std::span<const int> rows, int n, int k)
-      : n_(n), k_(k), width_(choose_width(n)) {
-    data_.reset(static_cast<T*>(allocate_pages(std::max<std::size_t>(64, std::size_t(columns()) * k_ * sizeof(T)))));
-    const int groups = columns() / lanes;
+  Panels(std::span<const Matrix<const T>> blocks, std::span<const int> rows, int n, int k) : n_(n), k_(k) {
+    data_.reset(static_cast<T*>(allocate_pages(std::max<std::size_t>(64, std::size_t(whole(n)) * k_ * sizeof(T)))));
+    const int groups = whole(n) / lanes;
 #pragma omp parallel for schedule(static) if (double(n) * k > 1e5)
     for (int g = 0; g < groups; ++g) fill(g * lanes, blocks, rows);
   }
 
-  /// y [m, n] = x [m, k] Wᵀ; `general` makes any one product of matrices as they lie.
-  template <class F>
-  void multiply(Matrix<const T> x, int m, Matrix<T> y, F general) const {
-    const int panels = (n_ + width_ - 1) / width_;
-    const bool few = m <= few_rows;
-    const int parts = few ? 1 : row_parts(panels, m);
-    for_units(panels * parts, worth_threads(2.0 * m * n_ * k_), [&](int unit) {
-      const int begin = unit % panels * width_, cols = std::min(width_, n_ - begin);
-      const T* panel = data_.get() + std::ptrdiff_t(begin) * k_;
-      if (few) return multiply_few(x, m, panel, {y.data + begin, y.stride}, cols);
-      const std::ptrdiff_t part = unit / panels;
-      const int top = int(m * part / parts), bottom = int(m * (part + 1) / parts);
-      general(Gemm<T, T>{{x[top], x.stride},
-                         {panel, stride(begin)},
-                         {y[top] + begin, y.stride},
-                         bottom - top,
-                         cols,
-                         k_,
-                         false,
-                         false,
-                         1,
-                         0,
-                         {},
-                         {}});
+  /// y [m, n] = x [m, k] Wᵀ. Every sum is made in the same order, whatever the number of threads.
+  void multiply(Matrix<const T> x, int m, Matrix<T> y) const {
+    for_shares(m, panels(n_), 2.0 * m * n_ * k_, [&](Range rows, Range share) {
+      const Matrix<const T> from{x[rows.begin], x.stride};
+      const Matrix<T> to{y[rows.begin], y.stride};
+      if (m <= few_rows)
+        multiply_few(from, m, to, share);
+      else
+        multiply_many(from, rows.end - rows.begin, to, share);
     });
   }
 
-  /// dx [m, k] += dy [m, first] W, of the first rows of W. Threads share columns and rows of dx, so that nothing is
-  /// added by two.
-  template <class F>
-  void multiply_back(Matrix<const T> dy, int m, int first, Matrix<T> dx, F general) const {
-    // What no cache holds is read once, not by every block of columns: for a head of 32,128 rows a third faster.
-    const bool streamed = double(m) * first * sizeof(T) > 3e7;
-    const int width = streamed ? k_ : std::min(k_, typical_width);
-    const int blocks = (k_ + width - 1) / width, parts = row_parts(blocks, m);
-    for_units(blocks * parts, worth_threads(2.0 * m * first * k_), [&](int unit) {
-      const int begin = unit % blocks * width, cols = std::min(width, k_ - begin);
-      const int part = unit / blocks, top = m * part / parts, bottom = m * (part + 1) / parts;
-      for (int from = 0; from < first; from += width_) {
-        const int step = stride(from);
-        const T* panel = data_.get() + std::ptrdiff_t(from) * k_ + std::ptrdiff_t(begin) * step;
-        general(Gemm<T, T>{{dy[top] + from, dy.stride},
-                           {panel, step},
-                           {dx[top] + begin, dx.stride},
-                           bottom - top,
-                           cols,
-                           std::min(width_, first - from),
-                           false,
-                           true,
-                           1,
-                           1,
-                           {},
-                           {}});
-      }
+  /// dx [m, k] += dy [m, first] W, of the first rows of W.
+  void multiply_back(Matrix<const T> dy, int m, int first, Matrix<T> dx) const {
+    for_shares(m, panels(k_), 2.0 * m * first * k_, [&](Range rows, Range share) {
+      constexpr int most = depth / width * width;
+      static thread_local simd::Scratch<T> scratch;
+      T* turned = scratch.get(std::size_t(most) * width);
+      for (int from = 0; from < first; from += most)
+        for (int p = share.begin; p < share.end; ++p) {
+          const int count = std::min(most, first - from), begin = p * width;
+          turn(from, count, begin, turned);
+          // Each tile fetches a part of what the next turn reads, which lies in a piece of every panel.
+          const int pieces = p + 1 < share.end ? panels(count) : 0;
+          const auto ahead = [&](int t) {
+            if (pieces == 0) return static_cast<const T*>(turned);
+            return row(from / width + t % pieces, begin + width) + std::ptrdiff_t(t / pieces) * fetched * count;
+          };
+          multiply_rows({{dy[rows.begin] + from, dy.stride},
+                         rows.end - rows.begin,
+                         turned,
+                         count,
+                         {dx[rows.begin] + begin, dx.stride},
+                         std::min(width, k_ - begin),
+                         true},
+                        ahead);
+        }
     });
   }
 
  private:
   static constexpr int lanes = simd::lanes<T>;
-  static constexpr int typical_width = 192;  // measured beside 64 to 384 at 512 rows: the best with 384
-  static constexpr int typical_rows = 512, least_rows = 128;
+  /// Sums of a tile: 24 of 32 registers, or 12 of 16. Measured on AVX-512 with 512 rows, before the next tile's rows
+  /// were fetched: 8 rows of 3 vectors and 6 of 4 0.69 to 0.72 of the FMA peak, 12 of 2 0.64 to 0.66; fetching helps 6
+  /// of 4 less. Such a tile alone, in the first-level cache, has 0.8.
+  static constexpr int tile = 2 * simd::tile_rows / 3, vectors = 3;
+  static constexpr int width = vectors * lanes;
+  /// So much of k at once: rows of a share stay in the second-level cache while all panels pass, and y is added to
+  /// seldom. Measured: 512 to 1,536 floats are alike.
+  static constexpr int depth = 4096 / int(sizeof(T));
+  static constexpr int typical_rows = 256, least_rows = 128;
   static constexpr int few_rows = 16;  // up to here a product is the reading of W
-  static constexpr int sums = 2 * simd::tile_rows;
+  static constexpr int line = 64 / int(sizeof(T));
+  static constexpr int fetched = 2;  // lines of the next panel that a tile fetches as it passes a line of x
 
-  int columns() const { return (n_ + lanes - 1) / lanes * lanes; }
-  /// From one row of the panel that begins at a column to the next.
-  int stride(int begin) const { return std::min(width_, columns() - begin); }
+  struct Range {
+    int begin, end;
+  };
+  /// y [m, cols] = x [m, depth] w, or added to it; w [depth, whole(cols)].
+  struct Product {
+    Matrix<const T> x;
+    int m;
+    const T* w;
+    int depth;
+    Matrix<T> y;
+    int cols;
+    bool add;
 
-  /// As wide as kernels like it, unless threads would have nothing to do.
-  static int choose_width(int n) {
-    constexpr int tile = 3 * 16;
-    const int each = (n + thread_count() - 1) / thread_count();
-    const int width = std::clamp((each + tile - 1) / tile * tile, tile, typical_width);
-    return std::clamp((n + lanes - 1) / lanes * lanes, lanes, width);
+    void skip(int rows) {
+      x.data += rows * x.stride;
+      y.data += rows * y.stride;
+      m -= rows;
+    }
+  };
+
+  static int whole(int cols) { return (cols + lanes - 1) / lanes * lanes; }
+  static int panels(int cols) { return (cols + width - 1) / width; }
+  /// From one row of a panel to the next: the last may be narrower.
+  int stride(int panel) const { return std::min(width, whole(n_) - panel * width); }
+  const T* row(int panel, int l) const {
+    return data_.get() + std::ptrdiff_t(panel) * width * k_ + std::ptrdiff_t(l) * stride(panel);
   }
-  /// Into how many parts rows are cut: so that they stay in the second-level cache while all panels pass, and that
-  /// threads end together.
-  int row_parts(int panels, int m) const {
+  Product product(Matrix<const T> x, int m, Matrix<T> y, int panel, int from, int count) const {
+    const int begin = panel * width;
+    return {{x.data + from, x.stride}, m, row(panel, from), count, {y.data + begin, y.stride}, n_ - begin, from > 0};
+  }
+
+  /// f(rows, panels) over all of both, by threads. Shares of rows are as long as stay in the cache; panels are cut too
+  /// where rows do not go round.
+  template <class F>
+  static void for_shares(int m, int panels, double operations, F f) {
     const int threads = thread_count(), cached = (m + typical_rows - 1) / typical_rows;
-    const int units = panels * cached;
-    // A narrow last panel leaves one thread waiting: of 1,024 columns for a tenth of the time.
-    if (units % threads == 0 && (n_ % width_ == 0 || units >= 16 * threads)) return cached;
-    return std::max(cached, std::min(m / least_rows, (16 * threads + panels - 1) / panels));
+    const int parts = std::min((cached + threads - 1) / threads * threads, std::max(1, m / least_rows));
+    const int columns = parts % threads == 0 ? 1 : std::min(panels, (2 * threads + parts - 1) / parts);
+    const auto cut = [](int size, int part, int of) { return int(std::ptrdiff_t(size) * part / of); };
+    const auto top = [&](int part) { return part == parts ? m : cut(m, part, parts) / tile * tile; };
+    for_units(parts * columns, worth_threads(operations), [&](int unit) {
+      const int part = unit / columns, column = unit % columns;
+      f(Range{top(part), top(part + 1)}, Range{cut(panels, column, columns), cut(panels, column + 1, columns)});
+    });
+  }
+
+  void multiply_many(Matrix<const T> x, int m, Matrix<T> y, Range share) const {
+    const int blocks = std::max(1, (k_ + depth - 1) / depth), most = whole((k_ + blocks - 1) / blocks);
+    const int tiles = (m + tile - 1) / tile;
+    for (int b = 0; b < blocks; ++b)
+      for (int p = share.begin; p < share.end; ++p) {
+        const int from = b * most, count = std::min(most, k_ - from);
+        const bool last = p + 1 == share.end;
+        const T* next = row(last ? p : p + 1, from);
+        const std::ptrdiff_t part =
+            last ? 0 : (std::ptrdiff_t(count) * stride(p + 1) / line + tiles - 1) / tiles * line;
+        multiply_rows(product(x, m, y, p, from, count), [&](int t) { return next + t * part; });
+      }
+  }
+
+  /// Few rows: W is read once from end to end, a group of panels for all rows, and several panels side by side where
+  /// one has too few sums to keep the units busy.
+  void multiply_few(Matrix<const T> x, int m, Matrix<T> y, Range share) const {
+    constexpr int group = 4;
+    for (int p = share.begin; p < share.end; p += group)
+      multiply_group<tile>(x, m, y, {p, std::min(p + group, share.end)});
+  }
+  template <int R>
+  void multiply_group(Matrix<const T> x, int m, Matrix<T> y, Range group) const {
+    constexpr int beside = R == tile ? 1 : R > 1 ? 2 : 4;
+    for (; m >= R; m -= R, x.data += R * x.stride, y.data += R * y.stride) {
+      int p = group.begin;
+      for (; p + beside <= group.end && (p + beside) * width <= n_; p += beside)
+        multiply_tile<R, beside, vectors>(product(x, R, y, p, 0, k_), std::ptrdiff_t(width) * k_, {});
+      for (; p < group.end; ++p) multiply_rows(product(x, R, y, p, 0, k_), [&](int) { return row(p, 0); });
+    }
+    if constexpr (R > 1) multiply_group<R / 2>(x, m, y, group);
+  }
+
+  /// What is fetched while a tile is computed: the next tile's rows into the first-level cache, and what is read after
+  /// this panel into the second. Measured at 512 rows: 0.03 of the FMA peak, and 0.05.
+  struct Ahead {
+    const T *x, *w;
+  };
+  /// Any number of rows against one panel; ahead(i) is what the i-th tile fetches of the next.
+  template <class F>
+  static void multiply_rows(const Product& p, F ahead) {
+    if (p.cols > 2 * lanes)
+      multiply_tiles<tile, 3>(p, p.x.data, ahead, 0);
+    else if (p.cols > lanes)
+      multiply_tiles<tile, 2>(p, p.x.data, ahead, 0);
+    else
+      multiply_tiles<tile, 1>(p, p.x.data, ahead, 0);
+  }
+  template <int R, int V, class F>
+  static void multiply_tiles(Product p, const T* first, const F& ahead, int done) {
+    for (; p.m >= R; p.skip(R)) multiply_tile<R, 1, V>(p, 0, {p.m > R ? p.x[R] : first, ahead(done++)});
+    if constexpr (R > 1)
+      if (p.m > 0) multiply_tiles<R / 2, V>(p, first, ahead, done);
+  }
+
+  /// R rows against V vectors of each of `Beside` panels that lie `apart`, all sums in registers.
+  template <int R, int Beside, int V>
+  static void multiply_tile(const Product& p, std::ptrdiff_t apart, Ahead next) {
+    constexpr int all = Beside * V;
+    simd::Vector<T> sum[R][all] = {};
+    const T *x = p.x.data, *w = p.w;
+    const std::ptrdiff_t stride = p.x.stride;
+    const auto step = [&] {
+      simd::Vector<T> b[all];
+#pragma GCC unroll 16
+      for (int v = 0; v < all; ++v) b[v] = simd::load(w + v / V * apart + v % V * lanes);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) {
+        const T s = x[r * stride];
+#pragma GCC unroll 16
+        for (int v = 0; v < all; ++v) sum[r][v] += s * b[v];
+      }
+      ++x;
+      w += V * lanes;
+    };
+    int l = 0;
+    if constexpr (R == tile && Beside == 1) {
+      for (int r = 0; r < R; ++r)
+        for (int v = 0; v < V; ++v) __builtin_prefetch(p.y[r] + v * lanes, 1, 3);
+      for (; l + line <= p.depth; l += line, next.x += line, next.w += fetched * line)
+#pragma GCC unroll 16
+        for (int i = 0; i < line; ++i) {
+          if (i < R) __builtin_prefetch(next.x + i * stride, 0, 3);
+          if (i >= line - fetched) __builtin_prefetch(next.w + (line - 1 - i) * line, 0, 2);
+          step();
+        }
+    }
+    for (; l < p.depth; ++l) step();
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 16
+      for (int v = 0; v < all; ++v) put(sum[r][v], p.y[r] + v * lanes, p.cols - v * lanes, p.add);
+  }
+  static void put(simd::Vector<T> sum, T* y, int cols, bool add) {
+    if (cols >= lanes) {
+      if (add) sum += simd::load(y);
+      simd::store(y, sum);
+    } else if (cols > 0) {
+      const std::size_t bytes = std::size_t(cols) * sizeof(T);
+      simd::Vector<T> before = {};
+      if (add) std::memcpy(&before, y, bytes);
+      sum += before;
+      std::memcpy(y, &sum, bytes);
+    }
   }
 
   /// Columns [begin, begin + lanes) of Wᵀ, which are rows of W; those beyond n are zero.
@@ -119,8 +240,8 @@ class Panels {
       while (r >= first + rows[std::size_t(block)]) first += rows[std::size_t(block++)];
       from[r - begin] = blocks[std::size_t(block)][r - first];
     }
-    const int panel = begin / width_ * width_, step = stride(panel);
-    T* to = data_.get() + std::ptrdiff_t(panel) * k_ + (begin - panel);
+    const int panel = begin / width, step = stride(panel);
+    T* to = data_.get() + std::ptrdiff_t(panel) * width * k_ + begin % width;
     int l = 0;
     if (begin + lanes <= n_)
       for (; l + lanes <= k_; l += lanes) {
@@ -133,51 +254,23 @@ class Panels {
       for (int r = 0; r < lanes; ++r) to[std::ptrdiff_t(l) * step + r] = from[r] ? from[r][l] : T(0);
   }
 
-  /// M rows against V vectors of columns from `column` on, all sums in registers; then what is left of the columns.
-  template <int M, int V>
-  void multiply_strip(Matrix<const T> x, const T* panel, int step, Matrix<T> y, int column, int cols) const {
-    for (; column + (V - 1) * lanes < cols; column += V * lanes) {
-      simd::Vector<T> sum[M][V] = {};
-      const T* w = panel + column;
-      for (int l = 0; l < k_; ++l, w += step) {
-        simd::Vector<T> b[V];
+  /// Rows [from, from + count) of W as they stand there, of the columns that a panel's width from `begin` has.
+  void turn(int from, int count, int begin, T* to) const {
+    const int cols = std::min(width, k_ - begin), step = whole(cols);
+    for (int p = from / width; p * width < from + count; ++p)
+      for (int c = 0; c < stride(p); c += lanes, to += lanes * step)
+        for (int v = 0; v < cols; v += lanes) {
+          simd::Vector<T> square[lanes];
 #pragma GCC unroll 16
-        for (int v = 0; v < V; ++v) b[v] = simd::load(w + v * lanes);
+          for (int r = 0; r < lanes; ++r)
+            square[r] = v + r < cols ? simd::load(row(p, begin + v + r) + c) : simd::Vector<T>{};
+          simd::transpose<T>(square);
 #pragma GCC unroll 16
-        for (int r = 0; r < M; ++r) {
-          const T s = x[r][l];
-#pragma GCC unroll 16
-          for (int v = 0; v < V; ++v) sum[r][v] += s * b[v];
+          for (int r = 0; r < lanes; ++r) simd::store(to + r * step + v, square[r]);
         }
-      }
-      for (int r = 0; r < M; ++r)
-        for (int v = 0; v < V; ++v) {
-          const int at = column + v * lanes;
-          if (at + lanes <= cols)
-            simd::store(y[r] + at, sum[r][v]);
-          else
-            std::memcpy(y[r] + at, &sum[r][v], std::size_t(cols - at) * sizeof(T));
-        }
-    }
-    if constexpr (V > 4)
-      multiply_strip<M, 4>(x, panel, step, y, column, cols);
-    else if constexpr (V > 1)
-      multiply_strip<M, 1>(x, panel, step, y, column, cols);
-  }
-  template <int M>
-  void multiply_rows(Matrix<const T>& x, int& m, const T* panel, int step, Matrix<T>& y, int cols) const {
-    for (; m >= M; m -= M, x.data += M * x.stride, y.data += M * y.stride)
-      multiply_strip<M, std::min(12, sums / M)>(x, panel, step, y, 0, cols);
-  }
-  void multiply_few(Matrix<const T> x, int m, const T* panel, Matrix<T> y, int cols) const {
-    const int step = (cols + lanes - 1) / lanes * lanes;
-    multiply_rows<8>(x, m, panel, step, y, cols);
-    multiply_rows<4>(x, m, panel, step, y, cols);
-    multiply_rows<2>(x, m, panel, step, y, cols);
-    multiply_rows<1>(x, m, panel, step, y, cols);
   }
 
-  int n_, k_, width_;
+  int n_, k_;
   Pages<T> data_;
 };
 
