@@ -27,10 +27,10 @@ const std::string brief = brief_with("100", 2, "0"), longer_gates = brief_with("
 /// A run that was never stopped, made once.
 const fs::path& whole() {
   static const fs::path folder = [] {
-    const auto said = run_well(brief + "--jobs 2 --output whole");
+    const auto said = run_well(brief + "--jobs 2 --output miniature");
     for (const std::string words : {"PHATGOOSE in miniature, 1 seed", "held-out EM", "retrieval-bow", "multitask"})
       BOOST_TEST(said.find(words) != said.npos, said);
-    return scratch() / "whole";
+    return scratch() / "miniature";
   }();
   return folder;
 }
@@ -144,7 +144,8 @@ BOOST_AUTO_TEST_CASE(retrieval_asks_whose_line_is_nearest) {
   make("questions", "weighed", {"old boat", "door"});
   whole();
   run_well(
-      "reproduce measure --model whole/seed-100/base --pool whole/seed-100/experts --tasks questions --routers none "
+      "reproduce measure --model miniature/seed-100/base --pool miniature/seed-100/experts --tasks questions --routers "
+      "none "
       "--nearest nearest --output chosen.json");
   const auto chosen = anser::read_json((scratch() / "chosen.json").string()).at("chosen");
   const std::vector<std::string> owners{"CARD", "FR", "DAY", "ORD"};
@@ -153,24 +154,24 @@ BOOST_AUTO_TEST_CASE(retrieval_asks_whose_line_is_nearest) {
 }
 
 BOOST_AUTO_TEST_CASE(any_number_of_jobs_gives_the_same_bytes) {
-  run_well(brief + "--jobs 3 --output three");
+  run_well(brief + "--jobs 3 --output three-jobs");
   for (const std::string file : {"results.json", "routing.json", "commands.txt"})
-    BOOST_TEST(read(scratch() / "three" / file) == read(whole() / file), file);
+    BOOST_TEST(read(scratch() / "three-jobs" / file) == read(whole() / file), file);
 }
 
 BOOST_AUTO_TEST_CASE(steps_that_were_done_are_passed_over) {
   const auto results = read(whole() / "results.json");
-  fs::copy(whole(), scratch() / "again", fs::copy_options::recursive);
-  const auto again = run(brief + "--output again");
+  fs::copy(whole(), scratch() / "anew", fs::copy_options::recursive);
+  const auto again = run(brief + "--output anew");
   BOOST_TEST(again.status == 0, again.err);
   BOOST_TEST(steps_done(again.err).empty(), again.err);
-  BOOST_TEST(read(scratch() / "again/results.json") == results);
+  BOOST_TEST(read(scratch() / "anew/results.json") == results);
   // Another setting: what depends on it alone. A file that was changed: its step, and what read it.
-  const auto other = run(longer_gates + "--output again");
+  const auto other = run(longer_gates + "--output anew");
   BOOST_TEST(other.status == 0, other.err);
   BOOST_TEST(steps_done(other.err).size() == 10 + 2, other.err);
-  fs::remove(scratch() / "again/seed-100/experts/FR/adapter_model.safetensors");
-  const auto one = steps_done(run(longer_gates + "--output again").err);
+  fs::remove(scratch() / "anew/seed-100/experts/FR/adapter_model.safetensors");
+  const auto one = steps_done(run(longer_gates + "--output anew").err);
   BOOST_TEST((one == std::vector<std::string>{"experts/FR"}));  // the same bits again: nothing else is to be done
 }
 
@@ -211,29 +212,30 @@ BOOST_AUTO_TEST_CASE(sweeps_vary_one_setting) {
 
 BOOST_AUTO_TEST_CASE(experts_under_other_gates) {
   const auto gates = whole() / "seed-100/experts/FR";
-  run_well("reproduce gates --experts whole/seed-100/experts --output untrained");
+  run_well("reproduce gates --experts miniature/seed-100/experts --output untrained");
   BOOST_TEST(read(scratch() / "untrained/FR/adapter_model.safetensors") == read(gates / "adapter_model.safetensors"));
   const auto zeros = read(scratch() / "untrained/FR/gate.safetensors"), trained = read(gates / "gate.safetensors");
   const auto is_zero = [](char c) { return c == 0; };
   const auto numbers = [](const std::string& file) { return file.begin() + std::ptrdiff_t(file.size() / 2); };
   BOOST_TEST(std::all_of(numbers(zeros), zeros.end(), is_zero));
   BOOST_TEST(!std::all_of(numbers(trained), trained.end(), is_zero));
-  run_well("reproduce gates --experts untrained --gates whole/seed-100/experts --output back");
+  run_well("reproduce gates --experts untrained --gates miniature/seed-100/experts --output back");
   BOOST_TEST(read(scratch() / "back/FR/gate.safetensors") == trained);
   run_badly("reproduce gates --experts untrained --gates nowhere --output x", 1, "gate.safetensors");
 }
 
 BOOST_AUTO_TEST_CASE(the_full_scale_measures_a_pool_of_ones_own) {
-  const std::string own = "--model whole/seed-100/base --pool whole/seed-100/experts --tasks whole/seed-100/data ";
+  const std::string own =
+      "--model miniature/seed-100/base --pool miniature/seed-100/experts --tasks miniature/seed-100/data ";
   whole();
-  const auto said = run_well("reproduce phatgoose --scale full " + own + "--output full");
+  const auto said = run_well("reproduce phatgoose --scale full " + own + "--output of-a-pool");
   BOOST_TEST(said.find("PHATGOOSE, held out, 1 seed: means in %") != said.npos, said);
-  const auto results = anser::read_json((scratch() / "full/results.json").string());
+  const auto results = anser::read_json((scratch() / "of-a-pool/results.json").string());
   BOOST_TEST(
       (results.at("methods").keys() == std::vector<std::string>{"none", "single", "oracle", "uniform", "phatgoose",
                                                                 "average-activation", "arrow", "spectr"}));
   BOOST_TEST(results.text("scale") == "full");
-  const auto again = run("reproduce phatgoose --scale full " + own + "--output full");
+  const auto again = run("reproduce phatgoose --scale full " + own + "--output of-a-pool");
   BOOST_TEST(again.status == 0, again.err);
   BOOST_TEST(again.err.find("scores/") == again.err.npos, again.err);
   // What a step warns of is said, once.
@@ -246,18 +248,18 @@ BOOST_AUTO_TEST_CASE(the_full_scale_measures_a_pool_of_ones_own) {
     write(expert.path() / "expert.json", about.replace(hash, 64, std::string(64, '0')));
   }
   const auto warned =
-      run("reproduce phatgoose --scale full --without-single --model whole/seed-100/base --pool others "
-          "--tasks whole/seed-100/data --limit 1 --output warned");
+      run("reproduce phatgoose --scale full --without-single --model miniature/seed-100/base --pool others "
+          "--tasks miniature/seed-100/data --limit 1 --output warned");
   BOOST_TEST(warned.status == 0, warned.err);
   const auto first = warned.err.find("was trained on another base model");
   BOOST_TEST(first != warned.err.npos, warned.err);
   fs::rename(scratch() / "others/FR", scratch() / "others/a,b");
   run_badly(
-      "reproduce phatgoose --scale full --model whole/seed-100/base --pool others --tasks whole/seed-100/data "
+      "reproduce phatgoose --scale full --model miniature/seed-100/base --pool others --tasks miniature/seed-100/data "
       "--output comma",
       1, "has a comma");
-  run_badly("reproduce phatgoose --scale full " + own + "--output whole/seed-100/data/out", 1,
-            "lies in whole/seed-100/data, which is read");
+  run_badly("reproduce phatgoose --scale full " + own + "--output miniature/seed-100/data/out", 1,
+            "lies in miniature/seed-100/data, which is read");
   run_badly("reproduce phatgoose --scale full --output bare", 1, "--scale full needs --model DIR");
   run_badly("reproduce phatgoose --scale full " + own + "--seeds 1,2 --output bare", 1, "--scale full trains nothing");
   run_badly("reproduce phatgoose --scale full " + own + "--sweep rank --output bare", 1, "--sweep is of --scale mini");
@@ -329,16 +331,19 @@ BOOST_AUTO_TEST_CASE(smear_has_every_joint_routing) {
 
 BOOST_AUTO_TEST_CASE(smear_at_full_scale_learns_tasks_of_ones_own) {
   run_well(
-      "reproduce smear-data --seed 100 --base-lines 64 --large-lines 10 --small-lines 4 --test-lines 3 --output own");
+      "reproduce smear-data --seed 100 --base-lines 64 --large-lines 10 --small-lines 4 --test-lines 3 --output "
+      "own-lines");
   run_well(
-      "train full --config own/config.json --vocab own/tokenizer.json --data own/base.jsonl --steps 1 --batch 4 "
+      "train full --config own-lines/config.json --vocab own-lines/tokenizer.json --data own-lines/base.jsonl --steps "
+      "1 --batch 4 "
       "--output "
       "own-base");
   std::string experts = "{";
   for (const std::string task : {"after", "clock", "count", "next", "order", "rank", "read", "roman"})
     experts += (experts.size() > 1 ? ", \"" : "\"") + task + "\": \"expert-03\"";
   write(scratch() / "own-experts.json", experts + "}");
-  const std::string own = "reproduce smear --scale full --model own-base --data own/train --tasks own/data ";
+  const std::string own =
+      "reproduce smear --scale full --model own-base --data own-lines/train --tasks own-lines/data ";
   const std::string full = own +
                            "--methods none,tag,1x-parameters,smear --tasks-to-experts own-experts.json "
                            "--experts 11 --steps 2 --batch 4 --micro-batch 2 --seeds 1,2 --output own-full";
@@ -361,7 +366,7 @@ BOOST_AUTO_TEST_CASE(smear_at_full_scale_learns_tasks_of_ones_own) {
   BOOST_TEST(again.status == 0, again.err);
   BOOST_TEST(again.err.find(": seed-") == again.err.npos, again.err);
   // What is asked is no reason to train again; a task that nobody learned is one to leave out who goes by tasks.
-  write(scratch() / "own/data/held_out/new.jsonl", "{\"input\": \"7 cups\", \"target\": \"7 cups\"}\n");
+  write(scratch() / "own-lines/data/held_out/new.jsonl", "{\"input\": \"7 cups\", \"target\": \"7 cups\"}\n");
   run_badly(full, 1, "tag goes by the task of each line");
   run_well(own + "--experts 2 --steps 1 --batch 4 --micro-batch 2 --output own-all");
   const auto all = anser::read_json((scratch() / "own-all/results.json").string());
@@ -369,7 +374,7 @@ BOOST_AUTO_TEST_CASE(smear_at_full_scale_learns_tasks_of_ones_own) {
   BOOST_TEST(!all.at("methods").has("tag"));
   BOOST_TEST(all.texts("left_out").size() == 2u);
   BOOST_TEST(all.at("methods").at("smear").at("held_out").at("exact_match").items().size() == 1u);
-  write(scratch() / "own/data/held_out/new.jsonl", "{\"input\": \"8 cups\", \"target\": \"8 cups\"}\n");
+  write(scratch() / "own-lines/data/held_out/new.jsonl", "{\"input\": \"8 cups\", \"target\": \"8 cups\"}\n");
   const auto asked = run(own + "--experts 2 --steps 1 --batch 4 --micro-batch 2 --output own-all");
   BOOST_TEST(asked.status == 0, asked.err);
   BOOST_TEST(asked.err.find("/scores/smear") != asked.err.npos, asked.err);
@@ -377,9 +382,9 @@ BOOST_AUTO_TEST_CASE(smear_at_full_scale_learns_tasks_of_ones_own) {
 
   run_badly("reproduce smear --scale full --output bare", 1, "--scale full needs --model DIR");
   run_badly(own + "--base-steps 3 --output bare", 1, "--base-steps is of --scale mini");
-  run_badly("reproduce smear --data own/train --output bare", 1, "--data is of --scale full");
+  run_badly("reproduce smear --data own-lines/train --output bare", 1, "--data is of --scale full");
   run_badly(own + "--batch 100 --output bare", 1, "--micro-batch 16 does not divide --batch 100");
-  fs::remove(scratch() / "own/data/held_out/new.jsonl");
+  fs::remove(scratch() / "own-lines/data/held_out/new.jsonl");
   write(scratch() / "own-wrong.json", "{\"count\": \"expert-9\"}");
   run_badly(own + "--tasks-to-experts own-wrong.json --methods tag --output bare", 1,
             "the task \"after\" is not in it");
@@ -387,8 +392,8 @@ BOOST_AUTO_TEST_CASE(smear_at_full_scale_learns_tasks_of_ones_own) {
             "131072, and 65536 is the most");
   run_badly(own + "--methods smear --tasks-to-experts own-experts.json --output bare", 1, "is of the method tag");
   const std::string other =
-      "reproduce smear --scale full --model own-base --tasks own/data --methods none --output bare ";
-  run_badly(other + "--data own/data", 1, "own/data holds no .jsonl");
+      "reproduce smear --scale full --model own-base --tasks own-lines/data --methods none --output bare ";
+  run_badly(other + "--data own-lines/data", 1, "own-lines/data holds no .jsonl");
   run_badly(other + "--data nowhere", 1, "nowhere: No such file or directory; --data names a directory");
 }
 
