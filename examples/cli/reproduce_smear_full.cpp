@@ -17,8 +17,6 @@ namespace anser::cli {
 namespace {
 namespace fs = std::filesystem;
 
-constexpr int widest = 1 << 16;  // of anser train's --bottleneck
-
 /// The files *.jsonl of a directory, in the order of their names.
 Words files_to_learn_from(const std::string& directory) {
   std::error_code problem;
@@ -55,19 +53,6 @@ std::string fault_of(const std::set<std::string>& learned, const std::vector<Tas
   return {};
 }
 
-/// What anser train joint would find when tag's turn comes.
-void check_tasks_to_experts(const std::string& path, const std::set<std::string>& tasks, int experts) {
-  const auto given = read_tasks_to_experts(path);
-  Words names;
-  for (int e = 0; e < experts; ++e) names.push_back(name_of_expert(e, experts));
-  for (const auto& task : tasks) {
-    const auto at = given.find(task);
-    check(at != given.end(), path, ": the task ", quote(task), " is not in it");
-    check(contains(names, at->second), path, ": there will be no expert ", at->second, "; they are called ",
-          names.front(), " to ", names.back());
-  }
-}
-
 }  // namespace
 
 void reproduce_smear_full(const ReproduceOptions& o, const SmearFullOptions& f, int experts, int bottleneck,
@@ -83,17 +68,19 @@ void reproduce_smear_full(const ReproduceOptions& o, const SmearFullOptions& f, 
   Words left_out;
   const auto tasks = tasks_of(t.data);
   if (const std::string fault = fault_of(tasks, read_tasks(f.tasks, f.limit)); !fault.empty()) {
-    for (const std::string name : {"tag", "latent-skills"}) {
-      check(!contains(wanted, name), name, " goes by the task of each line, and ", fault);
-      if (wanted.empty()) left_out.push_back(name + " (" + fault + ')');
+    const bool all = wanted.empty();
+    for (const JointMethod& m : joint_methods) {
+      const bool by_task = names_tasks(m.router);
+      check(!by_task || !contains(wanted, m.name), m.name, " goes by the task of each line, and ", fault);
+      if (all && by_task) left_out.push_back(concat(m.name, " (", fault, ')'));
+      if (all && !by_task) wanted.push_back(m.name);
     }
-    if (wanted.empty())
-      for (const JointMethod& m : joint_methods)
-        if (m.name != std::string("tag") && m.name != std::string("latent-skills")) wanted.push_back(m.name);
   }
   if (!f.tasks_to_experts.empty()) {
     check(wanted.empty() || contains(wanted, "tag"), "--tasks-to-experts is of the method tag, which is not run");
-    check_tasks_to_experts(f.tasks_to_experts, tasks, experts);
+    Words names;
+    for (int e = 0; e < experts; ++e) names.push_back(name_of_expert(e, experts));
+    assign_experts(f.tasks_to_experts, {tasks.begin(), tasks.end()}, names);  // better now than when tag's turn comes
     t.tasks_to_experts = absolute_path(f.tasks_to_experts);
   }
   t.experts = experts;
@@ -107,9 +94,10 @@ void reproduce_smear_full(const ReproduceOptions& o, const SmearFullOptions& f, 
   t.measure = measure_words(f);
   t.learned = together({{t.model}, t.data});
   t.asked = {t.model, absolute_path(f.tasks)};
-  check(!(wanted.empty() || contains(wanted, "1x-parameters")) || t.experts * std::int64_t(t.bottleneck) <= widest,
+  check(!(wanted.empty() || contains(wanted, "1x-parameters")) ||
+            t.experts * std::int64_t(t.bottleneck) <= most_bottleneck,
         "1x-parameters is --experts times --bottleneck wide, ", t.experts * std::int64_t(t.bottleneck), ", and ",
-        widest, " is the most; name the other --methods");
+        most_bottleneck, " is the most; name the other --methods");
   t.seconds = 1.0 * f.steps;
   for (const auto& text : left_out) tell("left out: " + text);
   std::vector<Step> steps;

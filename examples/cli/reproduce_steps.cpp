@@ -170,7 +170,7 @@ class Run {
       const Json noted = read_json(record(i));
       return {noted.text("key", ""), noted.text("content", "")};
     } catch (const Error&) {
-      return {};  // what cannot be read was not written by us
+      return {};  // cut short by whatever ended the program, or not ours: the step is done again
     }
   }
 
@@ -304,10 +304,12 @@ void run_steps(const std::string& directory, const std::string& experiment, cons
     check(before == experiment, directory, " holds another experiment (", before, "; this is ", experiment,
           "); name another --output, or remove the folder");
   } else {
-    for (const auto& entry : fs::directory_iterator(directory))
+    std::error_code problem;
+    for (fs::directory_iterator at(directory, problem), end; !problem && at != end; at.increment(problem))
       check(
-          entry.path().filename() == "lock", directory, " holds ", entry.path().filename().string(),
+          at->path().filename() == "lock", directory, " holds ", at->path().filename().string(),
           ", and no experiment (steps/experiment.json), and could lose it; name another --output, or an empty folder");
+    check(!problem, directory, " cannot be listed: ", problem.message());
   }
   write_file(path, "{\"experiment\": " + quote(experiment) + "}\n");
   Run(directory, steps, jobs).all();

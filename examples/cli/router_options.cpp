@@ -1,5 +1,6 @@
 #include "router_options.hpp"
 
+#include <algorithm>
 #include <anser/core/error.hpp>
 #include <anser/io/json.hpp>
 #include <anser/io/output_file.hpp>
@@ -64,6 +65,24 @@ std::map<std::string, std::string> read_tasks_to_experts(const std::string& path
   const Json file = read_object(path, "{\"task\": \"expert\"}");
   for (const auto& task : file.keys()) experts[task] = file.text(task);
   return experts;
+}
+
+std::vector<std::string> assign_experts(const std::string& path, const std::vector<std::string>& tasks,
+                                        const std::vector<std::string>& experts) {
+  std::vector<std::string> assigned;
+  if (path.empty()) {
+    for (std::size_t t = 0; t < tasks.size(); ++t) assigned.push_back(experts[t % experts.size()]);
+    return assigned;
+  }
+  const auto given = read_tasks_to_experts(path);
+  for (const auto& task : tasks) {
+    const auto at = given.find(task);
+    check(at != given.end(), path, ": the task ", quote(task), " is not in it");
+    check(std::find(experts.begin(), experts.end(), at->second) != experts.end(), path, ": there will be no expert ",
+          at->second, "; they are called ", experts.front(), " to ", experts.back());
+    assigned.push_back(at->second);
+  }
+  return assigned;
 }
 
 TrainedRouter read_trained_router(const std::string& pool) {

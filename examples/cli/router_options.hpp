@@ -48,6 +48,10 @@ double setting(const RouterOptions& o, const std::string& key, double otherwise)
 
 /// The object {"task": "expert"} of a file.
 std::map<std::string, std::string> read_tasks_to_experts(const std::string& path);
+/// The expert of each task as such a file says; with no file, one after the other. Throws Error where a task is not in
+/// it, or is given an expert that will not be there.
+std::vector<std::string> assign_experts(const std::string& path, const std::vector<std::string>& tasks,
+                                        const std::vector<std::string>& experts);
 
 /// Reads the router's files and checks its settings. Throws Error where a setting is missing, unknown, or not this
 /// router's.

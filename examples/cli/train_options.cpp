@@ -189,7 +189,7 @@ void add_module_options(Command& c, TrainerOptions& o) {
       ->type_name("LIST")
       ->group("Experts");
   c.add_option("--bottleneck", o.bottleneck, "Adapter: numbers between its two products")
-      ->check(Between(1, 1 << 16))
+      ->check(Between(1, most_bottleneck))
       ->type_name("N")
       ->capture_default_str()
       ->group("Experts");

@@ -59,6 +59,8 @@ inline std::string name_of_expert(int e, int experts) {
   return "expert-" + std::string(std::to_string(experts - 1).size() - number.size(), '0') + number;
 }
 
+inline constexpr int most_bottleneck = 1 << 16;
+
 /// What is known before the first step.
 struct TrainingFacts {
   std::uint64_t learned = 0, parameters = 0;  // numbers

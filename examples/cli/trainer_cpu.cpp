@@ -31,17 +31,7 @@ TrainedRouter trained_router(const TrainerOptions& o, const std::vector<std::str
     }
   }
   router.tasks.assign(tasks.begin(), tasks.end());
-  if (router.name != "tag") return router;
-  const std::string& path = o.engine.router.tasks;
-  const auto given = path.empty() ? std::map<std::string, std::string>{} : read_tasks_to_experts(path);
-  for (std::size_t t = 0; t < router.tasks.size(); ++t) {
-    const auto at = given.find(router.tasks[t]);
-    check(path.empty() || at != given.end(), path, ": the task ", quote(router.tasks[t]), " is not in it");
-    router.experts.push_back(path.empty() ? experts[t % experts.size()] : at->second);
-    check(std::find(experts.begin(), experts.end(), router.experts.back()) != experts.end(), path,
-          ": there will be no expert ", router.experts.back(), "; they are called ", experts.front(), " to ",
-          experts.back());
-  }
+  if (router.name == "tag") router.experts = assign_experts(o.engine.router.tasks, router.tasks, experts);
   return router;
 }
 
