@@ -41,6 +41,15 @@ struct Routing {
                begin.data(), weight.data.data()};
   }
 
+  /// As the experts of a file are read.
+  void pack() {
+    for (std::size_t e = 0; e < table.size(); ++e)
+      if (LowRank<T>& of = table[e]; of.rank > 0) {
+        packed.push_back(cpu::pack_low_rank(pieces, of.a, of.b, of.rank, request.in, request.out));
+        of = {packed.back().a, nullptr, of.rank, of.scale, packed.back().panels};
+      }
+  }
+
   double difference(const std::vector<T>& before) const {
     double worst = 0;
     const auto& g = request;
@@ -49,11 +58,12 @@ struct Routing {
       for (int s = 0; s < g.k; ++s) {
         const int e = expert[std::size_t(row * g.k + s)];
         if (e < 0) continue;
+        const T *of_a = a[std::size_t(e)].data() + 1, *of_b = b[std::size_t(e)].data() + 1;
         for (int r = 0; r < g.table[e].rank; ++r) {
           double h = 0;
-          for (int i = 0; i < g.in; ++i) h += double(g.table[e].a[r * g.in + i]) * double(g.x[row][i]);
+          for (int i = 0; i < g.in; ++i) h += double(of_a[r * g.in + i]) * double(g.x[row][i]);
           h *= double(g.weight[row * g.k + s]) * double(g.table[e].scale);
-          for (int o = 0; o < g.out; ++o) expected[std::size_t(o)] += h * double(g.table[e].b[o * g.table[e].rank + r]);
+          for (int o = 0; o < g.out; ++o) expected[std::size_t(o)] += h * double(of_b[o * g.table[e].rank + r]);
         }
       }
       for (int o = 0; o < y.stride; ++o) {
@@ -68,6 +78,8 @@ struct Routing {
   Numbers<In> x;
   Numbers<T> y, weight;
   std::vector<std::vector<T>> a, b;
+  cpu::PieceMemory pieces;
+  std::vector<PackedLowRank<T>> packed;
   std::vector<LowRank<T>> table;
   std::vector<std::int32_t> expert, order, begin;
   GroupedLowRank<In, T> request;
@@ -80,6 +92,11 @@ void compare(int rows, int in, int out, int k, int experts, int max_rank, unsign
   cpu::add_low_rank(routing.request);
   BOOST_TEST_INFO("rows " << rows << " in " << in << " out " << out << " k " << k << " experts " << experts);
   BOOST_TEST(routing.difference(before) < (std::is_same_v<T, double> ? 1e-11 : 2e-4) * max_rank);
+  const auto once = routing.y.data;
+  routing.y.data = before;
+  routing.pack();
+  cpu::add_low_rank(routing.request);
+  BOOST_TEST((routing.y.data == once));  // the same sums in the same order
 }
 
 }  // namespace

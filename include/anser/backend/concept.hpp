@@ -64,7 +64,7 @@ struct LowRank {
   const T* b = nullptr;
   int rank = 0;
   T scale = 1;
-  const T* panels = nullptr;  // B in the order in which the backend's own low_rank reads it, or null
+  const T* panels = nullptr;  // B, and then A too, in the order in which the backend's own low_rank reads it, or null
   const T* bias = nullptr;    // [rank], added to A x, or null
 };
 

@@ -29,6 +29,10 @@ T sum_lanes(simd::Vector<T> v) {
   return sum_lanes<T>(v, std::make_integer_sequence<int, simd::lanes<T>>{});
 }
 
+inline constexpr bool many_registers = simd::vector_bytes == 64;
+/// So many rows of a packed A lie vector by vector side by side: it is read from end to end, as processors fetch best.
+inline constexpr int woven = many_registers ? 4 : 2;
+
 /// The experts of one site over the rows routed to them: first h = weight scale f(A x + bias) for every slot, then
 /// y += B h.
 template <class In, class T>
@@ -65,16 +69,16 @@ class RoutedLowRank {
       Rescue rescue;
 #pragma omp parallel
       {
-#pragma omp for schedule(dynamic)
-        for (int s = 0; s < int(shares_.size()); ++s) rescue.run([&] { down(shares_[std::size_t(s)]); });
         const int units = (g_.out + cols - 1) / cols, threads = omp_get_num_threads(), t = omp_get_thread_num();
+#pragma omp for schedule(dynamic)
+        for (int s = 0; s < int(shares_.size()); ++s) rescue.run([&] { down(s, s + threads); });
         rescue.run([&] { up(units * t / threads * cols, std::min(g_.out, units * (t + 1) / threads * cols)); });
       }
       rescue.rethrow();
       return;
     }
 #endif
-    for (const Share& s : shares_) down(s);
+    for (int s = 0; s < int(shares_.size()); ++s) down(s, s + 1);
     up(0, g_.out);
   }
 
@@ -85,10 +89,11 @@ class RoutedLowRank {
   static constexpr int share = 96;
   static constexpr int lanes = simd::lanes<T>;
   static constexpr int cols = simd::tile_cols<T>;
-  static constexpr bool many_registers = simd::vector_bytes == 64;
-  static constexpr int most_rows = many_registers ? 8 : 4;  // of x or y that are multiplied at once
-  /// Rows of A beside so many of x: all sums stay in registers.
-  static constexpr int dots_for(int rows) { return many_registers && rows <= 6 ? 4 : 2; }
+  static constexpr int most_rows = many_registers ? 8 : 4;   // of x or y that are multiplied at once
+  static constexpr int woven_rows = many_registers ? 6 : 4;  // of x beside woven rows of A: all sums stay in registers
+  /// Rows of another A beside so many of x.
+  static constexpr int dots_for(int rows) { return rows <= woven_rows ? woven : 2; }
+  static constexpr int lead = 4096 / int(sizeof(T));  // from what is multiplied of a packed A to what is fetched
 
   T* h(int at) const { return h_ + std::ptrdiff_t(at) * h_stride_; }
 
@@ -107,9 +112,11 @@ class RoutedLowRank {
   }
 
   // One body for all callers: a second, inlined one may fuse other products and sums, and differ in the last bit.
-  [[gnu::noinline]] void down(const Share& s) const {
+  [[gnu::noinline]] void down(int which, int next) const {
+    const Share& s = shares_[std::size_t(which)];
     const LowRank<T>& expert = g_.table[s.expert];
-    in_blocks(s.begin, s.end, [&](auto rows, int at) {
+    const LowRank<T>& after = next < int(shares_.size()) ? g_.table[shares_[std::size_t(next)].expert] : expert;
+    const auto multiply = [&](auto rows, int at) {
       const T* x[rows];
       T factor[rows];
       static thread_local simd::Scratch<T> wide;
@@ -129,10 +136,25 @@ class RoutedLowRank {
       }
       constexpr int dots = dots_for(rows);
       for (int r = 0; r < expert.rank; r += dots) {
-        const T* a[dots];  // beyond the rank, its last row again
-        for (int j = 0; j < dots; ++j) a[j] = expert.a + std::ptrdiff_t(std::min(r + j, expert.rank - 1)) * g_.in;
         T sums[dots][rows];
-        multiply_dots<dots, rows>(a, x, sums);
+        if (!expert.panels) {
+          const T* a[dots];  // beyond the rank, its last row again
+          for (int j = 0; j < dots; ++j) a[j] = expert.a + std::ptrdiff_t(std::min(r + j, expert.rank - 1)) * g_.in;
+          multiply_dots<dots, rows>([&](int j, int i) { return a[j] + i; },
+                                    [&](int j, int i) { return a[j] + std::ptrdiff_t(dots) * g_.in + i; },
+                                    [&](int j, int i) { return a[j][i]; }, x, sums);
+        } else if constexpr (dots == woven) {
+          const T* a = expert.a + std::ptrdiff_t(r) * g_.in;
+          const std::ptrdiff_t left = std::ptrdiff_t(expert.rank - r) * g_.in;
+          const int whole = g_.in / lanes * lanes;
+          multiply_dots<dots, rows>([&](int j, int i) { return a + i * dots + j * lanes; },
+                                    [&](int j, int i) {
+                                      const std::ptrdiff_t to = i * dots + j * lanes + lead;
+                                      return to < left ? a + to : after.a + (to - left);
+                                    },
+                                    [&](int j, int i) { return a[whole * dots + j * (g_.in - whole) + i - whole]; }, x,
+                                    sums);
+        }
         for (int j = 0; j < dots && r + j < expert.rank; ++j)
           for (int i = 0; i < rows; ++i) h(at + i)[r + j] = sums[j][i];
       }
@@ -148,19 +170,22 @@ class RoutedLowRank {
           for (int r = 0; r < expert.rank; ++r) hidden[r] = by * f(hidden[r]);
         }
       });
-    });
+    };
+    in_blocks(s.begin, s.end, multiply, expert.panels ? woven_rows : most_rows);
   }
 
-  template <int dots, int Rows>
-  void multiply_dots(const T* const* a, const T* const* x, T (*sums)[Rows]) const {
+  /// Rows of A beside rows of x. a(j, i) is where numbers i to i + lanes of the j-th row lie, ahead(j, i) what is
+  /// fetched meanwhile, one(j, i) a number beyond the last whole vector.
+  template <int dots, int Rows, class A, class Ahead, class One>
+  void multiply_dots(A a, Ahead ahead, One one, const T* const* x, T (*sums)[Rows]) const {
     simd::Vector<T> sum[dots][Rows] = {};
     int i = 0;
     for (; i + lanes <= g_.in; i += lanes) {
       simd::Vector<T> va[dots];
 #pragma GCC unroll 8
       for (int j = 0; j < dots; ++j) {
-        va[j] = simd::load(a[j] + i);
-        __builtin_prefetch(a[j] + std::ptrdiff_t(dots) * g_.in + i);  // the processor itself stops at each page
+        va[j] = simd::load(a(j, i));
+        __builtin_prefetch(ahead(j, i));  // the processor itself stops at each page
       }
 #pragma GCC unroll 8
       for (int r = 0; r < Rows; ++r) {
@@ -174,7 +199,7 @@ class RoutedLowRank {
 #pragma GCC unroll 8
       for (int r = 0; r < Rows; ++r) {
         T s = sum_lanes<T>(sum[j][r]);
-        for (int l = i; l < g_.in; ++l) s += a[j][l] * x[r][l];
+        for (int l = i; l < g_.in; ++l) s += one(j, l) * x[r][l];
         sums[j][r] = s;
       }
   }
@@ -182,27 +207,28 @@ class RoutedLowRank {
   /// Columns [first, last) of y; nobody else writes them.
   [[gnu::noinline]] void up(int first, int last) const {
     static thread_local simd::Scratch<T> memory;
-    const int padded = (max_rank_ + lanes - 1) / lanes * lanes;
-    T* transposed = memory.get(std::size_t(padded) * cols);
+    const int whole = first + (last - first) / cols * cols;  // what follows is no tile
+    const std::ptrdiff_t padded = (max_rank_ + lanes - 1) / lanes * lanes;
+    T* transposed = nullptr;
     for (int e = 0; e < g_.experts; ++e) {
       const LowRank<T>& expert = g_.table[e];
       if (g_.begin[e] == g_.begin[e + 1] || expert.rank == 0) continue;
-      int o = first;
-      for (; o + cols <= last; o += cols) {
-        const T* ahead = rows_ahead(e, o, first, last);
-        const T* panel = transposed;
-        if (expert.panels) {
-          panel = expert.panels + std::ptrdiff_t(o) * expert.rank;
-        } else {
-          transpose_rows(expert, o, transposed);
-          transpose_rows(expert, o + lanes, transposed + lanes);
-        }
-        in_blocks(
-            g_.begin[e], g_.begin[e + 1],
-            [&](auto rows, int at) { add_tile<rows>(expert.rank, panel, at, o, std::exchange(ahead, nullptr)); },
-            repeats_ ? 1 : most_rows);
+      const T* panels;
+      if (expert.panels) {
+        panels = expert.panels + std::ptrdiff_t(first) * expert.rank;
+      } else {
+        if (!transposed) transposed = memory.get(std::size_t(padded) * std::size_t(whole - first + cols));
+        for (int o = first; o < whole; o += cols)  // a tile's last rows may lie where the next tile begins
+          for (int half : {0, lanes})
+            transpose_rows(expert, o + half, transposed + std::ptrdiff_t(o - first) * expert.rank + half);
+        panels = transposed;
       }
-      for (; o < last; ++o)
+      bool fetch = true;
+      in_blocks(
+          g_.begin[e], g_.begin[e + 1],
+          [&](auto rows, int at) { add_columns<rows>(e, panels, at, first, whole, std::exchange(fetch, false)); },
+          repeats_ ? 1 : most_rows);
+      for (int o = whole; o < last; ++o)
         for (int at = g_.begin[e]; at < g_.begin[e + 1]; ++at) {
           T s = 0;
           const T* b = expert.panels ? expert.panels + std::ptrdiff_t(o / cols * cols) * expert.rank + o % cols
@@ -214,7 +240,7 @@ class RoutedLowRank {
     }
   }
 
-  /// What is read two blocks of B later, by whoever comes then. Both orders of B hold columns o to o + cols at o rank.
+  /// What is read two tiles of B later. Both orders of B hold columns o to o + cols at o rank.
   const T* rows_ahead(int e, int o, int first, int last) const {
     constexpr int distance = 2 * cols;
     const auto place = [&](const LowRank<T>& of, int column) {
@@ -224,7 +250,7 @@ class RoutedLowRank {
     for (int next = e + 1; next < g_.experts; ++next)
       if (g_.begin[next] < g_.begin[next + 1] && g_.table[next].rank > 0)
         return place(g_.table[next], first + o + distance - last);
-    return nullptr;
+    return place(g_.table[e], o);
   }
 
   /// Rows [o, o + lanes) of B as columns: to [rank, cols].
@@ -249,36 +275,37 @@ class RoutedLowRank {
     }
   }
 
-  /// y += B h for some slots and `cols` columns. Fetches as much from `ahead`, if anything, bit by bit between the
-  /// products: all at once it would wait for the memory.
+  /// y += B h for some slots and columns [first, last), tile by tile. Where it fetches what comes, then bit by bit
+  /// between the products: all at once it would wait for the memory.
   template <int Rows>
-  void add_tile(int rank, const T* b, int at, int o, const T* ahead) const {
-    simd::Vector<T> sum[Rows][2];
+  void add_columns(int e, const T* b, int at, int first, int last, bool fetch) const {
+    const int rank = g_.table[e].rank;
     T* y[Rows];
+    for (int i = 0; i < Rows; ++i) y[i] = g_.y[g_.order[at + i] / g_.k];
+    for (int o = first; o < last; o += cols) {
+      const T *ahead = fetch ? rows_ahead(e, o, first, last) : b, *hidden = h(at);
+      simd::Vector<T> sum[Rows][2];
 #pragma GCC unroll 8
-    for (int i = 0; i < Rows; ++i) {
-      y[i] = g_.y[g_.order[at + i] / g_.k] + o;
-      sum[i][0] = simd::load(y[i]);
-      sum[i][1] = simd::load(y[i] + lanes);
-    }
-    const T* hidden = h(at);
-    for (int r = 0; r < rank; ++r, b += cols) {
-      const auto b0 = simd::load(b), b1 = simd::load(b + lanes);
-      if (ahead) {
-        __builtin_prefetch(ahead + std::ptrdiff_t(r) * cols);
-        __builtin_prefetch(ahead + std::ptrdiff_t(r) * cols + lanes);
+      for (int i = 0; i < Rows; ++i) {
+        sum[i][0] = simd::load(y[i] + o);
+        sum[i][1] = simd::load(y[i] + o + lanes);
+      }
+      for (int r = 0; r < rank; ++r, b += cols, ahead += cols, ++hidden) {
+        const auto b0 = simd::load(b), b1 = simd::load(b + lanes);
+        __builtin_prefetch(ahead);
+        __builtin_prefetch(ahead + lanes);
+#pragma GCC unroll 8
+        for (int i = 0; i < Rows; ++i) {
+          const T s = hidden[i * h_stride_];
+          sum[i][0] += s * b0;
+          sum[i][1] += s * b1;
+        }
       }
 #pragma GCC unroll 8
       for (int i = 0; i < Rows; ++i) {
-        const T s = hidden[i * h_stride_ + r];
-        sum[i][0] += s * b0;
-        sum[i][1] += s * b1;
+        simd::store(y[i] + o, sum[i][0]);
+        simd::store(y[i] + o + lanes, sum[i][1]);
       }
-    }
-#pragma GCC unroll 8
-    for (int i = 0; i < Rows; ++i) {
-      simd::store(y[i], sum[i][0]);
-      simd::store(y[i] + lanes, sum[i][1]);
     }
   }
 
@@ -293,12 +320,27 @@ class RoutedLowRank {
 
 template <class T>
 PackedLowRank<T> pack_expert(PieceMemory& pieces, const T* a, const T* b, int rank, int in, int out) {
-  constexpr int cols = simd::tile_cols<T>, line = 64 / int(sizeof(T));
-  const std::size_t begin = (std::size_t(rank) * std::size_t(in) + line - 1) / line * line;
+  constexpr int cols = simd::tile_cols<T>, lanes = simd::lanes<T>, line = 64 / int(sizeof(T));
+  const int whole = in / lanes * lanes;
+  const std::size_t woven_size = std::size_t((rank + woven - 1) / woven * woven) * std::size_t(in);
+  const std::size_t begin = (woven_size + line - 1) / line * line;
   const std::size_t size = begin + std::size_t(rank) * std::size_t((out + cols - 1) / cols * cols);
   auto memory = pieces.allocate(size * sizeof(T));
   T* to = reinterpret_cast<T*>(memory.get());
-  std::copy_n(a, std::size_t(rank) * std::size_t(in), to);
+  T* next = to;
+  for (int r = 0; r < rank; r += woven) {
+    const auto row = [&](int j) { return r + j < rank ? a + std::ptrdiff_t(r + j) * in : nullptr; };
+    const auto put = [&](int j, int i, int count) {
+      if (row(j))
+        std::copy_n(row(j) + i, count, next);
+      else
+        std::fill_n(next, count, T(0));
+      next += count;
+    };
+    for (int i = 0; i < whole; i += lanes)
+      for (int j = 0; j < woven; ++j) put(j, i, lanes);
+    for (int j = 0; j < woven; ++j) put(j, whole, in - whole);
+  }
   T* panel = to + begin;
   for (int o = 0; o < out; o += cols)
     for (int r = 0; r < rank; ++r)

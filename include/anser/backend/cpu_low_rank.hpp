@@ -19,7 +19,8 @@ class PieceMemory {
   std::size_t size_ = 0, used_ = 0;
 };
 
-/// A [rank, in] as it is, and B [out, rank] as panels [rank, some columns of Bᵀ], the last one filled up with zeros.
+/// A [rank, in] with a few rows woven vector by vector, and B [out, rank] as panels [rank, some columns of Bᵀ]; the
+/// last rows and columns are filled up with zeros.
 PackedLowRank<float> pack_low_rank(PieceMemory&, const float* a, const float* b, int rank, int in, int out);
 PackedLowRank<double> pack_low_rank(PieceMemory&, const double* a, const double* b, int rank, int in, int out);
 
