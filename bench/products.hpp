@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <anser/cpu.hpp>
 #include <string>
 #include <vector>
@@ -48,19 +49,17 @@ class Products {
   double bytes() const { return 4.0 * copies_ * weights(of_); }
 
   void run(int m) {
-    if (const std::size_t size = std::size_t(m) * std::size_t(widest_); size_ < size) {
-      size_ = size;
-      x_.reset(static_cast<float*>(anser::cpu::allocate_pages(size * sizeof(float))));
-      y_.reset(static_cast<float*>(anser::cpu::allocate_pages(size * sizeof(float))));
-      std::fill_n(x_.get(), size, 0.5f);
-      std::fill_n(y_.get(), size, 0.f);
+    if (!x_ || x_.rows() < m) {
+      x_ = {device(), {m, widest_}};
+      y_ = {device(), {m, widest_}};
+      std::fill_n(x_.data(), x_.shape().size(), 0.5f);
     }
     for (int c = 0, i = 0; c < copies_; ++c)
       for (const Product& p : of_) {
         if (library_ == Library::eigen)
-          eigen_[std::size_t(i)].multiply(x_.get(), m, y_.get());
+          eigen_[std::size_t(i)].multiply(x_.data(), m, y_.data());
         else
-          device().gemm(packed_[std::size_t(i)], {x_.get(), p.k}, m, anser::Matrix<float>{y_.get(), p.n});
+          device().gemm(packed_[std::size_t(i)], {x_.data(), p.k}, m, anser::Matrix<float>{y_.data(), p.n});
         ++i;
       }
   }
@@ -72,8 +71,7 @@ class Products {
   int widest_ = 0;
   std::vector<anser::CpuWeights> packed_;
   std::vector<EigenProduct> eigen_;
-  std::size_t size_ = 0;
-  anser::cpu::Pages<float> x_, y_;  // as the backend allocates what its products read and write
+  anser::Tensor<anser::Cpu<float>> x_, y_;  // on pages such as the library's own products read and write
 };
 
 /// The one large thing that cases share: made when a case asks for another, after the last was given back.

@@ -1,11 +1,12 @@
 #include "router_options.hpp"
 
-#include <algorithm>
 #include <anser/core/error.hpp>
 #include <anser/io/json.hpp>
 #include <anser/io/output_file.hpp>
 #include <charconv>
 #include <filesystem>
+
+#include "text.hpp"
 
 namespace anser::cli {
 namespace {
@@ -78,8 +79,8 @@ std::vector<std::string> assign_experts(const std::string& path, const std::vect
   for (const auto& task : tasks) {
     const auto at = given.find(task);
     check(at != given.end(), path, ": the task ", quote(task), " is not in it");
-    check(std::find(experts.begin(), experts.end(), at->second) != experts.end(), path, ": there will be no expert ",
-          at->second, "; they are called ", experts.front(), " to ", experts.back());
+    check(contains(experts, at->second), path, ": there will be no expert ", at->second, "; they are called ",
+          experts.front(), " to ", experts.back());
     assigned.push_back(at->second);
   }
   return assigned;
