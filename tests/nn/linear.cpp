@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(packed_equals_unpacked_and_both_the_product, B, Ba
       for (int out : {4, 3, 5}) {
         check_near(doubles(y[std::size_t(i)].host()), product_t(values, weight_of(i, out), rows, out, 7),
                    Tolerance<B>::value, "a member");
-        BOOST_TEST(y[std::size_t(i)].stride() == 12);  // columns of one tensor
+        if (packed) BOOST_TEST(y[std::size_t(i)].stride() == 12);  // columns of one tensor
         ++i;
       }
     }

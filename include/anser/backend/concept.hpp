@@ -91,6 +91,14 @@ struct GroupedLowRank {
   Activation activation = Activation::none;  // f
 };
 
+/// A backend may also offer `gemm_low_rank(w, g)`: g.y = g.x Wᵀ of frozen weights W [g.out, g.in], and `low_rank(g)` on
+/// top of it.
+template <class B>
+concept MultipliesLowRank = requires(B& b, const typename B::Packed& w,
+                                     const GroupedLowRank<typename B::element, typename B::real>& g) {
+  b.gemm_low_rank(w, g);
+};
+
 /// One thread pretending to be a team: a CPU's whole "block".
 struct Solo {
   ANSER_HD static constexpr int rank() { return 0; }

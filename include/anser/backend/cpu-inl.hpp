@@ -8,6 +8,7 @@
 #include "cpu_attention-inl.hpp"
 #include "cpu_gemm-inl.hpp"
 #include "cpu_low_rank-inl.hpp"
+#include "cpu_routed_linear-inl.hpp"
 
 namespace anser {
 

@@ -13,6 +13,7 @@
 #include "cpu_attention.hpp"
 #include "cpu_gemm.hpp"
 #include "cpu_low_rank.hpp"
+#include "cpu_routed_linear.hpp"
 #include "memory.hpp"
 
 namespace anser {
@@ -115,6 +116,9 @@ class Cpu {
     if (!dry()) cpu::add_low_rank(g);
   }
 
+  void gemm_low_rank(const Packed& w, const GroupedLowRank<T, T>& g) requires(std::is_same_v<T, real>) {
+    if (!dry()) cpu::multiply_routed(w, g);
+  }
   PackedLowRank<real> pack_low_rank(const real* a, const real* b, int rank, int in, int out) {
     return cpu::pack_low_rank(pieces_, a, b, rank, in, out);
   }

@@ -49,68 +49,36 @@ class RoutedLowRank {
       bytes += double(sizeof(T)) * g.table[e].rank * (g.in + g.out);
       work += 2.0 * rows * g.table[e].rank * (g.in + g.out);
     }
-    for (int at = 1; at < g.begin[g.experts]; ++at) repeats_ |= g.order[at] / g.k == g.order[at - 1] / g.k;
+    rows_.reserve(std::size_t(g.begin[g.experts]));
+    for (int at = 0; at < g.begin[g.experts]; ++at) {
+      rows_.push_back(g.order[at] / g.k);
+      repeats_ |= at > 0 && rows_[std::size_t(at)] == rows_[std::size_t(at) - 1];
+    }
     parallel_ = bytes > 2e5 || work > 5e5;
     h_stride_ = max_rank_;
   }
 
-  void run() {
+  /// f() with the memory between the two products.
+  template <class F>
+  void with_hidden(F f) {
     if (shares_.empty()) return;
     static thread_local simd::Scratch<T> memory;
     h_ = memory.get(std::size_t(g_.begin[g_.experts]) * std::size_t(h_stride_));
-    run_shares();
+    f();
     memory.trim(std::size_t(1) << 23);  // dense routing over a large pool needs much, and then not again
   }
-
- private:
-  void run_shares() {
-#if defined(_OPENMP)
-    if (parallel_ && thread_count() > 1) {
-      Rescue rescue;
-#pragma omp parallel
-      {
-        const int units = (g_.out + cols - 1) / cols, threads = omp_get_num_threads(), t = omp_get_thread_num();
-#pragma omp for schedule(dynamic)
-        for (int s = 0; s < int(shares_.size()); ++s) rescue.run([&] { down(s, s + threads); });
-        rescue.run([&] { up(units * t / threads * cols, std::min(g_.out, units * (t + 1) / threads * cols)); });
-      }
-      rescue.rethrow();
-      return;
-    }
-#endif
-    for (int s = 0; s < int(shares_.size()); ++s) down(s, s + 1);
-    up(0, g_.out);
+  void run() {
+    with_hidden([&] { run_shares(); });
   }
 
   /// Slots [begin, end) of the order, all of one expert.
   struct Share {
     int expert, begin, end;
   };
-  static constexpr int share = 96;
-  static constexpr int lanes = simd::lanes<T>;
-  static constexpr int cols = simd::tile_cols<T>;
-  static constexpr int most_rows = many_registers ? 8 : 4;   // of x or y that are multiplied at once
-  static constexpr int woven_rows = many_registers ? 6 : 4;  // of x beside woven rows of A: all sums stay in registers
-  /// Rows of another A beside so many of x.
-  static constexpr int dots_for(int rows) { return rows <= woven_rows ? woven : 2; }
-  static constexpr int lead = 4096 / int(sizeof(T));  // from what is multiplied of a packed A to what is fetched
+  const std::vector<Share>& shares() const { return shares_; }
+  const GroupedLowRank<In, T>& routed() const { return g_; }
 
-  T* h(int at) const { return h_ + std::ptrdiff_t(at) * h_stride_; }
-
-  /// Calls f with the number of rows as a constant, in as few and as equal blocks as possible: each reads the expert.
-  template <class F>
-  static void in_blocks(int begin, int end, F f, int most = most_rows) {
-    for (int blocks = (end - begin + most - 1) / most; blocks > 0; --blocks) {
-      const int rows = (end - begin + blocks - 1) / blocks;
-      call_with(rows, std::make_integer_sequence<int, most_rows>{}, [&](auto constant) { f(constant, begin); });
-      begin += rows;
-    }
-  }
-  template <int... Less, class F>
-  static void call_with(int rows, std::integer_sequence<int, Less...>, F f) {
-    (void)((rows == Less + 1 && (f(std::integral_constant<int, Less + 1>{}), true)) || ...);
-  }
-
+  /// h of a share; meanwhile A of another share is fetched.
   // One body for all callers: a second, inlined one may fuse other products and sums, and differ in the last bit.
   [[gnu::noinline]] void down(int which, int next) const {
     const Share& s = shares_[std::size_t(which)];
@@ -122,9 +90,8 @@ class RoutedLowRank {
       static thread_local simd::Scratch<T> wide;
       T* widened = std::is_same_v<In, T> ? nullptr : wide.get(std::size_t(rows) * std::size_t(g_.in));
       for (int i = 0; i < rows; ++i) {
-        const std::int32_t slot = g_.order[at + i];
-        const In* u = g_.x[slot / g_.k];
-        factor[i] = g_.weight[slot] * expert.scale;
+        const In* u = g_.x[row(at + i)];
+        factor[i] = g_.weight[g_.order[at + i]] * expert.scale;
         if constexpr (std::is_same_v<In, T>) {
           x[i] = u;
         } else {
@@ -174,6 +141,93 @@ class RoutedLowRank {
     in_blocks(s.begin, s.end, multiply, expert.panels ? woven_rows : most_rows);
   }
 
+  /// Experts [from, to) into columns [first, last) of y, where nobody else writes; first begins a panel.
+  [[gnu::noinline]] void up(int first, int last, int from, int to) const {
+    static thread_local simd::Scratch<T> memory;
+    const int whole = first + (last - first) / lanes * lanes;  // what follows is no vector
+    const std::ptrdiff_t padded = (max_rank_ + lanes - 1) / lanes * lanes;
+    T* transposed = nullptr;
+    for (int e = from; e < to; ++e) {
+      const LowRank<T>& expert = g_.table[e];
+      if (g_.begin[e] == g_.begin[e + 1] || expert.rank == 0) continue;
+      const T* panels;
+      if (expert.panels) {
+        panels = expert.panels + std::ptrdiff_t(first) * expert.rank;
+      } else {
+        if (!transposed) transposed = memory.get(std::size_t(padded) * std::size_t(whole - first + cols));
+        for (int o = first; o < whole; o += lanes)  // a vector's last rows may lie where the next panel begins
+          transpose_rows(expert, o,
+                         transposed + std::ptrdiff_t((o - first) / cols * cols) * expert.rank + (o - first) % cols);
+        panels = transposed;
+      }
+      bool fetch = true;
+      in_blocks(
+          g_.begin[e], g_.begin[e + 1],
+          [&](auto rows, int at) {
+            add_columns<rows>(e, panels, at, first, whole, std::exchange(fetch, false) ? to : 0);
+          },
+          repeats_ ? 1 : most_rows);
+      for (int o = whole; o < last; ++o)
+        for (int at = g_.begin[e]; at < g_.begin[e + 1]; ++at) {
+          T s = 0;
+          const T* b = expert.panels ? expert.panels + std::ptrdiff_t(o / cols * cols) * expert.rank + o % cols
+                                     : expert.b + std::ptrdiff_t(o) * expert.rank;
+          const int step = expert.panels ? cols : 1;
+          for (int r = 0; r < expert.rank; ++r) s += h(at)[r] * b[std::ptrdiff_t(r) * step];
+          g_.y[row(at)][o] += s;
+        }
+    }
+  }
+
+ private:
+  void run_shares() {
+#if defined(_OPENMP)
+    if (parallel_ && thread_count() > 1) {
+      Rescue rescue;
+#pragma omp parallel
+      {
+        const int units = (g_.out + cols - 1) / cols, threads = omp_get_num_threads(), t = omp_get_thread_num();
+#pragma omp for schedule(dynamic)
+        for (int s = 0; s < int(shares_.size()); ++s) rescue.run([&] { down(s, s + threads); });
+        rescue.run(
+            [&] { up(units * t / threads * cols, std::min(g_.out, units * (t + 1) / threads * cols), 0, g_.experts); });
+      }
+      rescue.rethrow();
+      return;
+    }
+#endif
+    for (int s = 0; s < int(shares_.size()); ++s) down(s, s + 1);
+    up(0, g_.out, 0, g_.experts);
+  }
+
+  static constexpr int share = 96;
+  static constexpr int lanes = simd::lanes<T>;
+  static constexpr int vectors = simd::panel_vectors;
+  static constexpr int cols = vectors * lanes;
+  static constexpr int most_rows = many_registers ? 8 : 4;   // of x or y that are multiplied at once
+  static constexpr int woven_rows = many_registers ? 6 : 4;  // of x beside woven rows of A: all sums stay in registers
+  /// Rows of another A beside so many of x.
+  static constexpr int dots_for(int rows) { return rows <= woven_rows ? woven : 2; }
+  static constexpr int ahead_cols = 2 * cols;         // of B, from what is multiplied to what is fetched
+  static constexpr int lead = 4096 / int(sizeof(T));  // from what is multiplied of a packed A to what is fetched
+
+  int row(int at) const { return rows_[std::size_t(at)]; }
+  T* h(int at) const { return h_ + std::ptrdiff_t(at) * h_stride_; }
+
+  /// Calls f with the number of rows as a constant, in as few and as equal blocks as possible: each reads the expert.
+  template <class F>
+  static void in_blocks(int begin, int end, F f, int most = most_rows) {
+    for (int blocks = (end - begin + most - 1) / most; blocks > 0; --blocks) {
+      const int rows = (end - begin + blocks - 1) / blocks;
+      call_with(rows, std::make_integer_sequence<int, most_rows>{}, [&](auto constant) { f(constant, begin); });
+      begin += rows;
+    }
+  }
+  template <int... Less, class F>
+  static void call_with(int rows, std::integer_sequence<int, Less...>, F f) {
+    (void)((rows == Less + 1 && (f(std::integral_constant<int, Less + 1>{}), true)) || ...);
+  }
+
   /// Rows of A beside rows of x. a(j, i) is where numbers i to i + lanes of the j-th row lie, ahead(j, i) what is
   /// fetched meanwhile, one(j, i) a number beyond the last whole vector.
   template <int dots, int Rows, class A, class Ahead, class One>
@@ -204,52 +258,19 @@ class RoutedLowRank {
       }
   }
 
-  /// Columns [first, last) of y; nobody else writes them.
-  [[gnu::noinline]] void up(int first, int last) const {
-    static thread_local simd::Scratch<T> memory;
-    const int whole = first + (last - first) / cols * cols;  // what follows is no tile
-    const std::ptrdiff_t padded = (max_rank_ + lanes - 1) / lanes * lanes;
-    T* transposed = nullptr;
-    for (int e = 0; e < g_.experts; ++e) {
-      const LowRank<T>& expert = g_.table[e];
-      if (g_.begin[e] == g_.begin[e + 1] || expert.rank == 0) continue;
-      const T* panels;
-      if (expert.panels) {
-        panels = expert.panels + std::ptrdiff_t(first) * expert.rank;
-      } else {
-        if (!transposed) transposed = memory.get(std::size_t(padded) * std::size_t(whole - first + cols));
-        for (int o = first; o < whole; o += cols)  // a tile's last rows may lie where the next tile begins
-          for (int half : {0, lanes})
-            transpose_rows(expert, o + half, transposed + std::ptrdiff_t(o - first) * expert.rank + half);
-        panels = transposed;
-      }
-      bool fetch = true;
-      in_blocks(
-          g_.begin[e], g_.begin[e + 1],
-          [&](auto rows, int at) { add_columns<rows>(e, panels, at, first, whole, std::exchange(fetch, false)); },
-          repeats_ ? 1 : most_rows);
-      for (int o = whole; o < last; ++o)
-        for (int at = g_.begin[e]; at < g_.begin[e + 1]; ++at) {
-          T s = 0;
-          const T* b = expert.panels ? expert.panels + std::ptrdiff_t(o / cols * cols) * expert.rank + o % cols
-                                     : expert.b + std::ptrdiff_t(o) * expert.rank;
-          const int step = expert.panels ? cols : 1;
-          for (int r = 0; r < expert.rank; ++r) s += h(at)[r] * b[std::ptrdiff_t(r) * step];
-          g_.y[g_.order[at] / g_.k][o] += s;
-        }
-    }
-  }
-
-  /// What is read two tiles of B later. Both orders of B hold columns o to o + cols at o rank.
-  const T* rows_ahead(int e, int o, int first, int last) const {
-    constexpr int distance = 2 * cols;
+  /// What is read some panels of B later, of this expert or of one before `to`. Both orders of B hold columns o to
+  /// o + cols at o rank.
+  const T* rows_ahead(int e, int o, int first, int last, int to) const {
     const auto place = [&](const LowRank<T>& of, int column) {
       return (of.panels ? of.panels : of.b) + std::ptrdiff_t(column) * of.rank;
     };
-    if (o + distance < last) return place(g_.table[e], o + distance);
-    for (int next = e + 1; next < g_.experts; ++next)
-      if (g_.begin[next] < g_.begin[next + 1] && g_.table[next].rank > 0)
-        return place(g_.table[next], first + o + distance - last);
+    int beyond = o + ahead_cols - last;
+    if (beyond < 0) return place(g_.table[e], o + ahead_cols);
+    for (int next = e + 1; next < to; ++next) {
+      if (g_.begin[next] == g_.begin[next + 1] || g_.table[next].rank == 0) continue;
+      if (first + beyond < last) return place(g_.table[next], first + beyond);
+      beyond -= last - first;
+    }
     return place(g_.table[e], o);
   }
 
@@ -275,42 +296,63 @@ class RoutedLowRank {
     }
   }
 
-  /// y += B h for some slots and columns [first, last), tile by tile. Where it fetches what comes, then bit by bit
-  /// between the products: all at once it would wait for the memory.
+  /// y += B h for some slots and columns [first, last), panel by panel. Where it fetches what comes, up to the expert
+  /// `to`, then bit by bit between the products: all at once it would wait for the memory.
   template <int Rows>
-  void add_columns(int e, const T* b, int at, int first, int last, bool fetch) const {
+  void add_columns(int e, const T* b, int at, int first, int last, int to) const {
     const int rank = g_.table[e].rank;
-    T* y[Rows];
-    for (int i = 0; i < Rows; ++i) y[i] = g_.y[g_.order[at + i] / g_.k];
-    for (int o = first; o < last; o += cols) {
-      const T *ahead = fetch ? rows_ahead(e, o, first, last) : b, *hidden = h(at);
-      simd::Vector<T> sum[Rows][2];
+    T *y[Rows], *next[Rows];
+    const int slots = g_.begin[g_.experts];
+    for (int i = 0; i < Rows; ++i) {
+      y[i] = g_.y[row(at + i)] + first;
+      next[i] = g_.y[row(std::min(at + Rows + i, slots - 1))] + first;
+    }
+    int o = first;
+    for (; o + cols <= last; o += cols, b += std::ptrdiff_t(cols) * rank)
+      add_panel<Rows, vectors>(y, o + 2 * cols <= last ? nullptr : next, b, to ? rows_ahead(e, o, first, last, to) : b,
+                               h(at), rank);
+    if (last - o == 2 * lanes) add_panel<Rows, 2>(y, nullptr, b, b, h(at), rank);
+    if (last - o == lanes) add_panel<Rows, 1>(y, nullptr, b, b, h(at), rank);
+  }
+  /// One panel of columns, where y begin; they go on behind it. Lines of y that come are asked for meanwhile: of the
+  /// rows `next`, or those behind.
+  template <int Rows, int Vectors>
+  void add_panel(T** y, T* const* next, const T* b, const T* ahead, const T* hidden, int rank) const {
+    simd::Vector<T> sum[Rows][Vectors];
+#pragma GCC unroll 8
+    for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 8
+      for (int v = 0; v < Vectors; ++v) sum[i][v] = simd::load(y[i] + v * lanes);
+    for (int r = 0; r < rank; ++r, b += cols, ahead += cols, ++hidden) {
+      simd::Vector<T> line[Vectors];
+#pragma GCC unroll 8
+      for (int v = 0; v < Vectors; ++v) {
+        line[v] = simd::load(b + v * lanes);
+        __builtin_prefetch(ahead + v * lanes);
+      }
+      if (r < Rows) {
+        const T* asked = next ? next[r] : y[r] + cols;
+#pragma GCC unroll 8
+        for (int v = 0; v < Vectors; ++v) __builtin_prefetch(asked + v * lanes, 1, 3);
+      }
 #pragma GCC unroll 8
       for (int i = 0; i < Rows; ++i) {
-        sum[i][0] = simd::load(y[i] + o);
-        sum[i][1] = simd::load(y[i] + o + lanes);
-      }
-      for (int r = 0; r < rank; ++r, b += cols, ahead += cols, ++hidden) {
-        const auto b0 = simd::load(b), b1 = simd::load(b + lanes);
-        __builtin_prefetch(ahead);
-        __builtin_prefetch(ahead + lanes);
+        const T s = hidden[i * h_stride_];
 #pragma GCC unroll 8
-        for (int i = 0; i < Rows; ++i) {
-          const T s = hidden[i * h_stride_];
-          sum[i][0] += s * b0;
-          sum[i][1] += s * b1;
-        }
+        for (int v = 0; v < Vectors; ++v) sum[i][v] += s * line[v];
       }
+    }
 #pragma GCC unroll 8
-      for (int i = 0; i < Rows; ++i) {
-        simd::store(y[i] + o, sum[i][0]);
-        simd::store(y[i] + o + lanes, sum[i][1]);
-      }
+    for (int i = 0; i < Rows; ++i) {
+#pragma GCC unroll 8
+      for (int v = 0; v < Vectors; ++v) simd::store(y[i] + v * lanes, sum[i][v]);
+      y[i] += Vectors * lanes;
     }
   }
 
   const GroupedLowRank<In, T>& g_;
   std::vector<Share> shares_;
+  std::vector<int> rows_;  // of the slots in order
   int max_rank_ = 0;
   std::ptrdiff_t h_stride_ = 0;
   bool parallel_ = false;
@@ -320,7 +362,7 @@ class RoutedLowRank {
 
 template <class T>
 PackedLowRank<T> pack_expert(PieceMemory& pieces, const T* a, const T* b, int rank, int in, int out) {
-  constexpr int cols = simd::tile_cols<T>, lanes = simd::lanes<T>, line = 64 / int(sizeof(T));
+  constexpr int lanes = simd::lanes<T>, cols = simd::panel_vectors * lanes, line = 64 / int(sizeof(T));
   const int whole = in / lanes * lanes;
   const std::size_t woven_size = std::size_t((rank + woven - 1) / woven * woven) * std::size_t(in);
   const std::size_t begin = (woven_size + line - 1) / line * line;

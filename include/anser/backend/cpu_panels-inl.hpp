@@ -17,6 +17,11 @@ namespace anser::cpu {
 template <class T>
 class Panels {
  public:
+  struct Range {
+    int begin, end;
+    int size() const { return end - begin; }
+  };
+
   Panels(std::span<const Matrix<const T>> blocks, std::span<const int> rows, int n, int k) : n_(n), k_(k) {
     data_.reset(static_cast<T*>(allocate_pages(std::max<std::size_t>(64, std::size_t(whole(n)) * k_ * sizeof(T)))));
     const int groups = whole(n) / lanes;
@@ -36,6 +41,46 @@ class Panels {
     });
   }
 
+  /// A part of the product, for who gives out its parts among other work: some rows, one panel, one block of k. The
+  /// blocks of the same sums go one after the other.
+  struct Part {
+    Range rows;
+    int panel, block;
+  };
+  /// While a part is computed, so many numbers from each of some places are fetched into the second-level cache.
+  static constexpr int stretch = 1536 / int(sizeof(T));
+  /// How many places a part asks for.
+  int places(const Part& part) const { return part.rows.size() / tile * tile_places(block(part.block).size()); }
+  /// y = x Wᵀ, the part of it; of the panel and block of `then`, a piece out of some is fetched.
+  struct Then {
+    int panel, block, piece, pieces;
+  };
+  void multiply(Matrix<const T> x, Matrix<T> y, const Part& part, const Then& then,
+                const std::byte* const* places) const {
+    struct AheadOfAll {
+      const T* w;
+      const std::byte* const* places;
+    };
+    const Range from = block(part.block), next = block(then.block);
+    const int rows = part.rows.size(), tiles = (rows + tile - 1) / tile, each = tile_places(from.size());
+    const std::ptrdiff_t size = lines(next.size(), then.panel, tiles * then.pieces);
+    const T* w = row(then.panel, next.begin) + size * tiles * then.piece;
+    const auto p = product({x[part.rows.begin], x.stride}, rows, {y[part.rows.begin], y.stride}, part.panel, from);
+    if (places)
+      multiply_rows(p, [&](int t) { return AheadOfAll{w + t * size, places + t * each}; });
+    else
+      multiply_rows(p, [&](int t) { return Ahead{w + t * size}; });
+  }
+  int panel_count() const { return panels(n_); }
+  int block_count() const { return std::max(1, (k_ + depth - 1) / depth); }
+  /// Rows in so many parts that each stays in the cache while panels pass.
+  static int row_parts(int m) { return (m + typical_rows - 1) / typical_rows; }
+  static int cut(int size, int part, int of) { return int(std::ptrdiff_t(size) * part / of); }
+  static Range rows(int m, int part, int parts) {
+    const auto top = [&](int p) { return p == parts ? m : cut(m, p, parts) / tile * tile; };
+    return {top(part), top(part + 1)};
+  }
+
   /// dx [m, k] += dy [m, first] W, of the first rows of W.
   void multiply_back(Matrix<const T> dy, int m, int first, Matrix<T> dx) const {
     for_shares(m, panels(k_), 2.0 * m * first * k_, [&](Range rows, Range share) {
@@ -49,8 +94,8 @@ class Panels {
           // Each tile fetches a part of what the next turn reads, which lies in a piece of every panel.
           const int pieces = p + 1 < share.end ? panels(count) : 0;
           const auto ahead = [&](int t) {
-            if (pieces == 0) return static_cast<const T*>(turned);
-            return row(from / width + t % pieces, begin + width) + std::ptrdiff_t(t / pieces) * fetched * count;
+            if (pieces == 0) return Ahead{turned};
+            return Ahead{row(from / width + t % pieces, begin + width) + std::ptrdiff_t(t / pieces) * fetched * count};
           };
           multiply_rows({{dy[rows.begin] + from, dy.stride},
                          rows.end - rows.begin,
@@ -69,7 +114,7 @@ class Panels {
   /// Sums of a tile: 24 of 32 registers, or 12 of 16. Measured on AVX-512 with 512 rows, before the next tile's rows
   /// were fetched: 8 rows of 3 vectors and 6 of 4 0.75 to 0.79 of the FMA peak, 12 of 2 0.70 to 0.72; fetching helps 6
   /// of 4 less. Such a tile alone, in the first-level cache, has 0.87, and 0.91 where its loop is short.
-  static constexpr int tile = 2 * simd::tile_rows / 3, vectors = 3;
+  static constexpr int tile = 2 * simd::tile_rows / 3, vectors = simd::panel_vectors;
   static constexpr int width = vectors * lanes;
   /// So much of k at once: rows of a share stay in the second-level cache while all panels pass, and y is added to
   /// seldom. Measured: 512 to 1,536 floats are alike.
@@ -77,11 +122,10 @@ class Panels {
   static constexpr int typical_rows = 256, least_rows = 128;
   static constexpr int few_rows = 16;  // up to here a product is the reading of W
   static constexpr int line = 64 / int(sizeof(T));
+  static constexpr int stretch_steps = 4;  // lines of x that pass while a stretch is fetched
+  static constexpr int stretch_lines = stretch / line / stretch_steps;
   static constexpr int fetched = 2;  // lines of the next panel that a tile fetches as it passes a line of x
 
-  struct Range {
-    int begin, end;
-  };
   /// y [m, cols] = x [m, depth] w, or added to it; w [depth, whole(cols)].
   struct Product {
     Matrix<const T> x;
@@ -99,6 +143,7 @@ class Panels {
     }
   };
 
+  static int tile_places(int depth) { return (depth / line + stretch_steps - 1) / stretch_steps; }
   static int whole(int cols) { return (cols + lanes - 1) / lanes * lanes; }
   static int panels(int cols) { return (cols + width - 1) / width; }
   /// From one row of a panel to the next: the last may be narrower.
@@ -106,9 +151,19 @@ class Panels {
   const T* row(int panel, int l) const {
     return data_.get() + std::ptrdiff_t(panel) * width * k_ + std::ptrdiff_t(l) * stride(panel);
   }
-  Product product(Matrix<const T> x, int m, Matrix<T> y, int panel, int from, int count) const {
+  Product product(Matrix<const T> x, int m, Matrix<T> y, int panel, Range k) const {
     const int begin = panel * width;
-    return {{x.data + from, x.stride}, m, row(panel, from), count, {y.data + begin, y.stride}, n_ - begin, from > 0};
+    return {{x.data + k.begin, x.stride}, m,          row(panel, k.begin), k.size(),
+            {y.data + begin, y.stride},   n_ - begin, k.begin > 0};
+  }
+  /// Of k.
+  Range block(int b) const {
+    const int blocks = block_count(), most = whole((k_ + blocks - 1) / blocks);
+    return {b * most, std::min(k_, (b + 1) * most)};
+  }
+  /// The numbers of whole lines that each of some tiles fetches of `count` rows of a panel.
+  std::ptrdiff_t lines(int count, int panel, int tiles) const {
+    return (std::ptrdiff_t(count) * stride(panel) / line + tiles - 1) / tiles * line;
   }
 
   /// f(rows, panels) over all of both, by threads. Shares of rows are as long as stay in the cache; panels are cut too
@@ -118,25 +173,21 @@ class Panels {
     const int threads = thread_count(), cached = (m + typical_rows - 1) / typical_rows;
     const int parts = std::min((cached + threads - 1) / threads * threads, std::max(1, m / least_rows));
     const int columns = parts % threads == 0 ? 1 : std::min(panels, (2 * threads + parts - 1) / parts);
-    const auto cut = [](int size, int part, int of) { return int(std::ptrdiff_t(size) * part / of); };
-    const auto top = [&](int part) { return part == parts ? m : cut(m, part, parts) / tile * tile; };
     for_units(parts * columns, worth_threads(operations), [&](int unit) {
       const int part = unit / columns, column = unit % columns;
-      f(Range{top(part), top(part + 1)}, Range{cut(panels, column, columns), cut(panels, column + 1, columns)});
+      f(Panels::rows(m, part, parts), Range{cut(panels, column, columns), cut(panels, column + 1, columns)});
     });
   }
 
   void multiply_many(Matrix<const T> x, int m, Matrix<T> y, Range share) const {
-    const int blocks = std::max(1, (k_ + depth - 1) / depth), most = whole((k_ + blocks - 1) / blocks);
     const int tiles = (m + tile - 1) / tile;
-    for (int b = 0; b < blocks; ++b)
+    for (int b = 0; b < block_count(); ++b)
       for (int p = share.begin; p < share.end; ++p) {
-        const int from = b * most, count = std::min(most, k_ - from);
+        const Range from = block(b);
         const bool last = p + 1 == share.end;
-        const T* next = row(last ? p : p + 1, from);
-        const std::ptrdiff_t part =
-            last ? 0 : (std::ptrdiff_t(count) * stride(p + 1) / line + tiles - 1) / tiles * line;
-        multiply_rows(product(x, m, y, p, from, count), [&](int t) { return next + t * part; });
+        const T* next = row(last ? p : p + 1, from.begin);
+        const std::ptrdiff_t piece = last ? 0 : lines(from.size(), p + 1, tiles);
+        multiply_rows(product(x, m, y, p, from), [&](int t) { return Ahead{next + t * piece}; });
       }
   }
 
@@ -153,8 +204,8 @@ class Panels {
     for (; m >= R; m -= R, x.data += R * x.stride, y.data += R * y.stride) {
       int p = group.begin;
       for (; p + beside <= group.end && (p + beside) * width <= n_; p += beside)
-        multiply_tile<R, beside, vectors>(product(x, R, y, p, 0, k_), std::ptrdiff_t(width) * k_, {});
-      for (; p < group.end; ++p) multiply_rows(product(x, R, y, p, 0, k_), [&](int) { return row(p, 0); });
+        multiply_tile<R, beside, vectors>(product(x, R, y, p, {0, k_}), std::ptrdiff_t(width) * k_, x.data, Ahead{});
+      for (; p < group.end; ++p) multiply_rows(product(x, R, y, p, {0, k_}), [&](int) { return Ahead{row(p, 0)}; });
     }
     if constexpr (R > 1) multiply_group<R / 2>(x, m, y, group);
   }
@@ -163,7 +214,7 @@ class Panels {
   /// this panel into the second. Measured at 512 rows: 0.03 of the FMA peak, and 0.05. Lines of y are asked for one by
   /// one, since all at once they keep those of w waiting: 0.02.
   struct Ahead {
-    const T *x, *w;
+    const T* w;
   };
   /// Any number of rows against one panel; ahead(i) is what the i-th tile fetches of the next.
   template <class F>
@@ -177,14 +228,14 @@ class Panels {
   }
   template <int R, int V, class F>
   static void multiply_tiles(Product p, const T* first, const F& ahead, int done) {
-    for (; p.m >= R; p.skip(R)) multiply_tile<R, 1, V>(p, 0, {p.m > R ? p.x[R] : first, ahead(done++)});
+    for (; p.m >= R; p.skip(R)) multiply_tile<R, 1, V>(p, 0, p.m > R ? p.x[R] : first, ahead(done++));
     if constexpr (R > 1)
       if (p.m > 0) multiply_tiles<R / 2, V>(p, first, ahead, done);
   }
 
   /// R rows against V vectors of each of `Beside` panels that lie `apart`, all sums in registers.
-  template <int R, int Beside, int V>
-  static void multiply_tile(const Product& p, std::ptrdiff_t apart, Ahead next) {
+  template <int R, int Beside, int V, class Next>
+  static void multiply_tile(const Product& p, std::ptrdiff_t apart, const T* next_x, Next next) {
     constexpr int all = Beside * V;
     simd::Vector<T> sum[R][all] = {};
     const T *x = p.x.data, *w = p.w;
@@ -205,10 +256,19 @@ class Panels {
     int l = 0;
     if constexpr (R == tile && Beside == 1) {
       int asked = 0;
-      for (; l + line <= p.depth; l += line, next.x += line, next.w += fetched * line)
+      for (; l + line <= p.depth; l += line, next_x += line, next.w += fetched * line) {
+        const std::byte* place = nullptr;
+        if constexpr (requires { next.places; }) {
+          const int at = l / line;
+          place = next.places[at / stretch_steps] + at % stretch_steps * stretch_lines * 64;
+        }
 #pragma GCC unroll 16
         for (int i = 0; i < line; ++i) {
-          if (i < R) __builtin_prefetch(next.x + i * stride, 0, 3);
+          if (i < R) __builtin_prefetch(next_x + i * stride, 0, 3);
+          if constexpr (requires { next.places; })
+#pragma GCC unroll 16
+            for (int s = i * stretch_lines / line; s < (i + 1) * stretch_lines / line; ++s)
+              __builtin_prefetch(place + s * 64, 0, 2);
           if (i >= line - fetched) __builtin_prefetch(next.w + (line - 1 - i) * line, 0, 2);
           if (i == line / 2) {
             __builtin_prefetch(p.y[asked % R] + asked / R % V * lanes, 1, 3);
@@ -216,6 +276,7 @@ class Panels {
           }
           step();
         }
+      }
     }
     for (; l < p.depth; ++l) step();
 #pragma GCC unroll 16

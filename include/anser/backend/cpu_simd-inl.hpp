@@ -37,7 +37,9 @@ using Vector = typename VectorOf<T>::type;
 
 template <class T>
 inline constexpr int lanes = vector_bytes / int(sizeof(T));
-/// Columns of a tile, and of the panels that products read.
+/// Vectors in a row of the panels in which packed weights lie, and B of packed experts.
+inline constexpr int panel_vectors = 3;
+/// Columns of a tile of the products below, and of the panels that they read.
 template <class T>
 inline constexpr int tile_cols = 2 * lanes<T>;
 

@@ -51,6 +51,8 @@ class Squad : public Cpu<T> {
   void attend(const Request&) = delete;
   template <class Request>
   void low_rank(const Request&) = delete;
+  template <class Request>
+  void gemm_low_rank(const CpuWeights&, const Request&) = delete;
 
   template <class K>
   void for_rows(int n, std::size_t, K kernel) {

@@ -30,10 +30,11 @@ struct Lora::On {
   static constexpr std::string_view kind = "LORA";
 
   B* device;
+  int width;                       // of the site's output
   std::vector<std::string> names;  // of all experts of the pool
   std::shared_ptr<LowRankExperts<B>> experts = std::make_shared<LowRankExperts<B>>();
 
-  On(B& device_, Lora, const Site&) : device(&device_) {}
+  On(B& device_, Lora, const Site& site) : device(&device_), width(site.out) {}
 
   /// The experts of a pool, as views of their files. Throws Error where A and B do not fit the site.
   void load(const Site& site, std::span<const Expert> pool) {
@@ -65,11 +66,14 @@ struct Lora::On {
 
   /// W x + sum over the chosen of w s B A x. Cost per row: k r (in + out) multiply-adds.
   Real<B> forward(const Context<B>& cx, const Host<B>& host, const Tensor<B>& x, const OutputRouting<B>& r) const {
-    const auto y = host(x);
-    if (!r.expert) return y;
+    if (!r.expert) return host(x);
     check(r.weight.rows() > 0 && x.rows() % r.weight.rows() == 0, "routing: ", r.weight.rows(), " decisions for ",
           x.rows(), " rows; a router decides per row, or per example");
     const int times = x.rows() / r.weight.rows();
+    if constexpr (MultipliesLowRank<B>)
+      if (host.packed() && times == 1 && !cx.tape)
+        return multiply_low_rank(cx, x, *host.packed(), width, *experts, r.weight, r.groups(cx, experts->size()));
+    const auto y = host(x);
     if (experts->size() == 1 && r.weight.cols() == 1 && experts->learns()) {  // nothing to route: two products
       const auto input = cast<typename B::real>(cx, x);
       const auto h = matmul_t(cx, input, experts->a(0));

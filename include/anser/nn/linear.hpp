@@ -2,6 +2,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../ops/matmul.hpp"
@@ -18,7 +19,8 @@ struct Linear {
   static void visit(auto& self, auto&& f) { f("weight", self.weight); }
 };
 
-/// Linears that read the same input: at inference their weights, and their routers' rows below them, are one GEMM.
+/// Linears that read the same input. At inference their weights, and their routers' rows below them, are one GEMM;
+/// where they have experts and the backend makes a product with experts in one pass, each weight and all rows are one.
 template <Backend B>
 class LinearGroup {
  public:
@@ -42,103 +44,112 @@ class LinearGroup {
 
   /// Freeze: weights and routers' rows into the form that GEMM likes best, pages of the files given back.
   void pack() {
+    unpack();
+    bool apart = false;
+    for (const auto& m : members_) apart = apart || (MultipliesLowRank<B> && m.experts);
     std::vector<Matrix<const typename B::element>> blocks;
     std::vector<int> rows;
-    std::vector<Tensor<B>> kept;  // alive until packed
-    for (auto& m : members_) {
-      blocks.push_back(m.linear.weight.matrix());
-      rows.push_back(m.linear.weight.rows());
+    Product product;
+    const auto add = [&](const Tensor<B>& t) {
+      blocks.push_back(t.matrix());
+      rows.push_back(t.rows());
+      product.columns += t.rows();
+      return Columns{int(products_.size()), product.columns - t.rows(), t.rows()};
+    };
+    const auto finish = [&] {
+      if (blocks.empty()) return;
+      product.weight = device_->pack(blocks, rows, in_);
+      products_.push_back(std::exchange(product, {}));
+      blocks.clear();
+      rows.clear();
+    };
+    for (const auto& m : members_) {
+      outs_.push_back(add(m.linear.weight));
+      product.outs = product.columns;
+      if (apart) finish();
     }
-    score_columns_.assign(members_.size(), 0);
-    for (std::size_t i = 0; i < members_.size(); ++i) {
-      if (!members_[i].experts || members_[i].experts->changes_input()) continue;
-      if (auto r = members_[i].experts->rows()) {
-        check(r.cols() == in_, members_[i].name, ": the router's rows are ", r.cols(), " wide and the site reads ",
-              in_);
-        blocks.push_back(r.matrix());
-        rows.push_back(r.rows());
-        score_columns_[i] = r.rows();
+    std::vector<Tensor<B>> kept;  // alive until packed
+    for (const auto& m : members_) {
+      scores_.emplace_back();
+      if (!m.experts || m.experts->changes_input()) continue;
+      if (auto r = m.experts->rows()) {
+        check(r.cols() == in_, m.name, ": the router's rows are ", r.cols(), " wide and the site reads ", in_);
+        scores_.back() = add(r);
         kept.push_back(std::move(r));
       }
     }
-    packed_ = device_->pack(blocks, rows, in_);
+    finish();
     for (auto& m : members_) m.linear.weight.evict();
   }
-  void unpack() { packed_.reset(); }
+  void unpack() {
+    products_.clear();
+    outs_.clear();
+    scores_.clear();
+  }
 
-  /// One output per member: x [rows, in] -> [rows, out_i], columns of one tensor.
+  /// One output per member: x [rows, in] -> [rows, out_i].
   std::vector<Real<B>> forward(const Context<B>& cx, const Tensor<B>& x, const Batch<B>& batch) const {
-    if (members_.size() == 1 && members_[0].experts && members_[0].experts->changes_input())
-      return {members_[0].experts->forward(cx, Host<B>(x, {}, [&](const Tensor<B>& u) { return product(cx, u); }), x,
-                                           {}, batch)};
-    int columns = 0, outs = 0;
-    bool scored = false;
-    for (const auto& m : members_) outs += m.linear.weight.rows();
-    columns = outs;
-    if (packed_)
-      for (int n : score_columns_) {
-        columns += n;
-        scored = scored || n;
-      }
-    Real<B> all(cx.device, {x.rows(), columns});
-    if (packed_) {
-      cx.device.gemm(*packed_, x.matrix(), x.rows(), all.matrix());
-      remember(cx, x, all.columns(0, outs));
-    } else {
-      int at = 0;
-      for (const auto& m : members_) {
-        matmul_t_into(cx, x, m.linear.weight, all.columns(at, m.linear.weight.rows()));
-        at += m.linear.weight.rows();
-      }
-    }
+    std::vector<Real<B>> made(products_.size());
+    const auto columns = [&](const Columns& c) {
+      auto& y = made[std::size_t(c.product)];
+      if (!y) y = multiply(cx, products_[std::size_t(c.product)], x);
+      return y.columns(c.begin, c.count);
+    };
+    const bool packed = !products_.empty();
     Scores<B> scores;
-    if (scored) scores.statistics = statistics(cx, x);
+    for (const auto& c : scores_)
+      if (c.count && !scores.statistics) scores.statistics = statistics(cx, x);
     std::vector<Real<B>> y;
-    int at = 0, score_at = outs;
     for (std::size_t i = 0; i < members_.size(); ++i) {
       const auto& m = members_[i];
-      auto mine = all.columns(at, m.linear.weight.rows());
-      at += m.linear.weight.rows();
-      if (m.experts) {
-        const int n = packed_ ? score_columns_[i] : 0;
-        scores.raw = n ? all.columns(score_at, n) : Real<B>{};
-        score_at += n;
-        const Host<B> host(x, mine, [&](const Tensor<B>& u) { return matmul_t(cx, u, m.linear.weight); });
-        mine = m.experts->forward(cx, host, x, scores, batch);
+      if (!m.experts) {
+        y.push_back(packed ? columns(outs_[i]) : matmul_t(cx, x, m.linear.weight));
+        continue;
       }
-      y.push_back(std::move(mine));
+      const Product* own = packed ? &products_[std::size_t(outs_[i].product)] : nullptr;
+      if (own && own->columns > outs_[i].count) own = nullptr;
+      scores.raw = packed && scores_[i].count ? columns(scores_[i]) : Real<B>{};
+      const Host<B> host(
+          x, packed && !own ? columns(outs_[i]) : Real<B>{},
+          [&](const Tensor<B>& u) { return own ? multiply(cx, *own, u) : matmul_t(cx, u, m.linear.weight); },
+          own ? &own->weight : nullptr);
+      y.push_back(m.experts->forward(cx, host, x, scores, batch));
     }
     return y;
   }
 
  private:
-  /// The one member's product, for an input of its experts' making.
-  Real<B> product(const Context<B>& cx, const Tensor<B>& x) const {
-    const int out = members_[0].linear.weight.rows();
-    if (!packed_) return matmul_t(cx, x, members_[0].linear.weight);
-    Real<B> y(cx.device, {x.rows(), out});
-    cx.device.gemm(*packed_, x.matrix(), x.rows(), y.matrix());
-    remember(cx, x, y);
-    return y;
-  }
+  /// One GEMM: columns of outputs, then of scores.
+  struct Product {
+    typename B::Packed weight;
+    int columns = 0, outs = 0;
+  };
+  struct Columns {
+    int product = 0, begin = 0, count = 0;
+  };
 
-  /// The packed product's gradient goes to x alone: what is packed is frozen.
-  void remember(const Context<B>& cx, const Tensor<B>& x, const Real<B>& y) const {
-    if (!cx.tape) return;
+  /// The gradient goes to x alone, by the outputs: what is packed is frozen.
+  Real<B> multiply(const Context<B>& cx, const Product& product, const Tensor<B>& x) const {
+    Real<B> y(cx.device, {x.rows(), product.columns});
+    cx.device.gemm(product.weight, x.matrix(), x.rows(), y.matrix());
+    if (!cx.tape || product.outs == 0) return y;
     for (const auto& m : members_)
       check(!m.linear.weight.needs_grad(), m.name, ": packed weights are frozen; unpack the model before they learn");
-    if (!x.needs_grad()) return;
-    y.require_grad();
-    cx.tape->record([x, y, this] {
-      y.device().gemm_back(*packed_, gradient_as<typename B::element>(y).matrix(), x.rows(), y.cols(), x.grad_matrix());
+    if (!x.needs_grad()) return y;
+    const auto outs = y.columns(0, product.outs);
+    outs.require_grad();
+    cx.tape->record([x, outs, &product] {
+      outs.device().gemm_back(product.weight, gradient_as<typename B::element>(outs).matrix(), x.rows(), outs.cols(),
+                              x.grad_matrix());
     });
+    return y;
   }
 
   B* device_ = nullptr;
   int in_ = 0;
   std::vector<Member> members_;
-  std::vector<int> score_columns_;
-  std::optional<typename B::Packed> packed_;
+  std::vector<Product> products_;  // empty: not packed
+  std::vector<Columns> outs_, scores_;
 };
 
 }  // namespace anser

@@ -8,13 +8,13 @@
 namespace anser {
 
 /// The host as a module sees it: callable on the site's input, or on another one. What it returns is the module's to
-/// change in place; for the site's input it is the same tensor each time, so ask once.
+/// change in place; for the site's input it may be the same tensor each time, or made each time, so ask once.
 template <Backend B>
 class Host {
  public:
   using Compute = std::function<Real<B>(const Tensor<B>&)>;
-  Host(Tensor<B> input, Real<B> ready, Compute compute)
-      : input_(std::move(input)), ready_(std::move(ready)), compute_(std::move(compute)) {}
+  Host(Tensor<B> input, Real<B> ready, Compute compute, const typename B::Packed* packed = nullptr)
+      : input_(std::move(input)), ready_(std::move(ready)), compute_(std::move(compute)), packed_(packed) {}
   /// The host's output for x; what the site's own GEMM has made already, if it has, where x is the site's input, all of
   /// it.
   Real<B> operator()(const Tensor<B>& x) const {
@@ -22,10 +22,15 @@ class Host {
     return same ? ready_ : compute_(x);
   }
 
+  /// The host's frozen weight [out, in], for who makes its product and more in one pass; null where it is not packed by
+  /// itself, or its product is made already.
+  const typename B::Packed* packed() const { return packed_; }
+
  private:
   Tensor<B> input_;
   Real<B> ready_;
   Compute compute_;
+  const typename B::Packed* packed_;
 };
 
 /// A site's module and router behind one type: all that a stack knows of them, so that stacks are compiled once.

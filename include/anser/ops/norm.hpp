@@ -89,6 +89,28 @@ ANSER_HD Moments<R> moments(Team team, const X* u, int n, R eps) {
   return {mean, 1 / std::sqrt(team.sum(q) / R(n) + eps)};
 }
 
+/// f(0) + ... + f(n - 1) in four sums side by side: one alone waits for each addition.
+template <class R, class F>
+R sum_aside(int n, F f) {
+  const int part = n / 4;
+  R a = 0, b = 0, c = 0, d = 0;
+  ANSER_SIMD(reduction(+ : a, b, c, d))
+  for (int j = 0; j < part; ++j) {
+    a += f(j);
+    b += f(part + j);
+    c += f(2 * part + j);
+    d += f(3 * part + j);
+  }
+  for (int j = 4 * part; j < n; ++j) a += f(j);
+  return (a + b) + (c + d);
+}
+template <class R, class X>
+Moments<R> moments(Solo, const X* u, int n, R eps) {
+  const R mean = sum_aside<R>(n, [=](int j) { return R(u[j]); }) / R(n);
+  const R q = sum_aside<R>(n, [=](int j) { return (R(u[j]) - mean) * (R(u[j]) - mean); });
+  return {mean, 1 / std::sqrt(q / R(n) + eps)};
+}
+
 /// Mean and 1 / sqrt(variance + eps) of each row.
 template <class X, class R>
 struct Statistics {

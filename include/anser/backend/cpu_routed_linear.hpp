@@ -1,0 +1,18 @@
+#pragma once
+#include "concept.hpp"
+#include "cpu_gemm.hpp"
+#include "cpu_low_rank.hpp"
+
+namespace anser::cpu {
+
+/// y = x Wᵀ of packed W, and the routed experts of the same x added to it: the sums of `multiply` and `add_low_rank`,
+/// bit for bit, in one pass where that is quicker.
+void multiply_routed(const CpuWeights&, const GroupedLowRank<float, float>&);
+void multiply_routed(const CpuWeights&, const GroupedLowRank<double, double>&);
+
+/// Whether it is one pass, on so many threads: where all used experts are packed, reading them is long beside the
+/// product, and threads find about the same number of columns.
+bool in_one_pass(const CpuWeights&, const GroupedLowRank<float, float>&, int threads);
+bool in_one_pass(const CpuWeights&, const GroupedLowRank<double, double>&, int threads);
+
+}  // namespace anser::cpu

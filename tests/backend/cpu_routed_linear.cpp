@@ -1,0 +1,127 @@
+#include "anser/backend/cpu_routed_linear.hpp"
+
+#include <boost/test/unit_test.hpp>
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+#include "routing.hpp"
+
+using namespace anser;
+using reference::Numbers;
+using reference::Routing;
+
+namespace {
+
+#if defined(_OPENMP)
+struct Threads {
+  int before = omp_get_max_threads();
+  explicit Threads(int n) { omp_set_num_threads(n); }
+  ~Threads() { omp_set_num_threads(before); }
+};
+#else
+struct Threads {
+  explicit Threads(int) {}
+};
+#endif
+
+/// One site: a packed weight, and experts of which each is packed.
+template <class T>
+struct Linear {
+  Linear(int rows, int in, int out, int k, int experts, int max_rank, unsigned seed)
+      : routing(rows, in, out, k, experts, max_rank, seed), w(out, in, seed + 100) {
+    routing.pack();
+    const Matrix<const T> block = w.matrix();
+    packed = cpu::pack<T>({&block, 1}, {&out, 1}, in);
+  }
+
+  /// The product, and the experts after it.
+  std::vector<T> two_passes() {
+    cpu::multiply<T>(packed, routing.request.x, routing.request.rows, routing.request.y);
+    cpu::add_low_rank(routing.request);
+    return routing.y.data;
+  }
+  std::vector<T> routed(int threads) {
+    const Threads now(threads);
+    for (int r = 0; r < routing.request.rows; ++r)  // what stands there is overwritten
+      std::fill_n(routing.request.y[r], routing.request.out, T(7));
+    cpu::multiply_routed(packed, routing.request);
+    return routing.y.data;
+  }
+
+  Routing<T, T> routing;
+  Numbers<T> w;
+  CpuWeights packed;
+};
+
+template <class T>
+void compare(int rows, int in, int out, int k, int experts, int max_rank, unsigned seed) {
+  Linear<T> site(rows, in, out, k, experts, max_rank, seed);
+  const auto expected = site.two_passes();
+  for (const int threads : {1, 2, 3}) {
+    BOOST_TEST_INFO("rows " << rows << " in " << in << " out " << out << " k " << k << " experts " << experts
+                            << " threads " << threads);
+    BOOST_TEST((site.routed(threads) == expected));
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(cpu_routed_linear)
+
+BOOST_AUTO_TEST_CASE(odd_sizes_equal_the_two_passes_bit_for_bit) {
+  std::mt19937 random(7);
+  auto up_to = [&](int n) { return int(random() % unsigned(n)); };
+  int once = 0;
+  for (int trial = 0; trial < 150; ++trial) {
+    const int rows = 1 + up_to(150), in = 1 + up_to(200), out = 1 + up_to(300), k = 1 + up_to(4);
+    const int experts = 1 + up_to(30), rank = 1 + up_to(24);
+    compare<float>(rows, in, out, k, experts, rank, unsigned(trial));
+    compare<double>(rows, in, out, k, experts, rank, unsigned(trial));
+    Linear<float> site(rows, in, out, k, experts, rank, unsigned(trial));
+    once += cpu::in_one_pass(site.packed, site.routing.request, 1);
+  }
+  BOOST_TEST(once > 75);
+}
+
+BOOST_AUTO_TEST_CASE(several_blocks_of_k_and_parts_of_the_rows) {
+  compare<float>(600, 2100, 250, 2, 60, 16, 1);
+  compare<float>(300, 1100, 700, 2, 40, 40, 2);
+  compare<double>(300, 1100, 200, 2, 30, 16, 3);
+}
+
+BOOST_AUTO_TEST_CASE(where_it_is_one_pass) {
+  const auto one_pass = [](Linear<float>& site, int threads) {
+    return cpu::in_one_pass(site.packed, site.routing.request, threads);
+  };
+  Linear<float> site(64, 200, 480, 2, 30, 16, 1);
+  BOOST_TEST(one_pass(site, 1));
+  BOOST_TEST(one_pass(site, 2));
+  BOOST_TEST(!one_pass(site, 7));  // ten panels of columns do not go round
+  Linear<float> few(16, 200, 480, 2, 30, 16, 1);
+  BOOST_TEST(!one_pass(few, 1));
+  Linear<float> reused(2000, 200, 480, 2, 2, 16, 1);
+  BOOST_TEST(!one_pass(reused, 1));
+
+  Linear<float> unpacked(64, 200, 480, 2, 30, 16, 1);
+  auto& table = unpacked.routing.table;
+  const auto& begin = unpacked.routing.begin;
+  for (std::size_t e = 0; e < table.size(); ++e)
+    if (begin[e] < begin[e + 1] && table[e].rank > 0) {
+      table[e] = {unpacked.routing.a[e].data() + 1, unpacked.routing.b[e].data() + 1, table[e].rank, table[e].scale};
+      break;
+    }
+  BOOST_TEST(!one_pass(unpacked, 1));
+  const auto expected = unpacked.two_passes();
+  BOOST_TEST((unpacked.routed(2) == expected));
+}
+
+BOOST_AUTO_TEST_CASE(nobody_is_routed) {
+  Linear<float> site(70, 64, 96, 2, 3, 4, 1);
+  const std::vector<std::int32_t> nobody(4, 0);
+  site.routing.request.begin = nobody.data();
+  const auto expected = site.two_passes();
+  BOOST_TEST((site.routed(2) == expected));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
