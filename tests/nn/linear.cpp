@@ -69,9 +69,11 @@ template <Backend B>
 struct Listening : SiteExperts<B> {
   Tensor<B> own;
   mutable Scores<B> heard;
+  mutable bool packed = false;  // the host's weight, by itself
   Real<B> forward(const Context<B>&, const Host<B>& host, const Tensor<B>& x, const Scores<B>& s,
                   const Batch<B>&) const override {
     heard = s;
+    packed = host.packed() != nullptr;
     return host(x);
   }
   Tensor<B> rows() const override { return own; }
@@ -87,9 +89,10 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(rows_of_a_router_are_scored_where_they_are, B, Bac
     listener->own = tensor<B, E>(cx.device, {2 + i, 7}, numbers(std::size_t((2 + i) * 7), 60 + std::uint64_t(i)));
     g.members()[std::size_t(i)].experts = std::move(listener);
   }
-  const auto heard = [&](int i) {
-    return static_cast<const Listening<B>&>(*g.members()[std::size_t(i)].experts).heard;
+  const auto listener = [&](int i) -> const Listening<B>& {
+    return static_cast<const Listening<B>&>(*g.members()[std::size_t(i)].experts);
   };
+  const auto heard = [&](int i) { return listener(i).heard; };
   const auto x = tensor<B, E>(cx.device, {5, 7}, numbers(35, 1));
   g.forward(cx, x, {});
   BOOST_TEST(!heard(0).raw);  // scores come with the packed product alone
@@ -101,6 +104,9 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(rows_of_a_router_are_scored_where_they_are, B, Bac
                Tolerance<B>::value, "scores");
     check_near(doubles(heard(i).statistics.host()), doubles(statistics(cx, x).host()), Tolerance<B>::value,
                "statistics");
+    BOOST_TEST(listener(i).packed == MultipliesLowRank<B>);
+    check_near(doubles(y[std::size_t(i)].host()), product_t(numbers(35, 1), weight_of(i, 4 + i / 2), 5, 4 + i / 2, 7),
+               Tolerance<B>::value, "a member with experts");
   }
   check_near(doubles(y[1].host()), product_t(numbers(35, 1), weight_of(1, 3), 5, 3, 7), Tolerance<B>::value,
              "a member without experts");

@@ -22,6 +22,9 @@ BOOST_AUTO_TEST_CASE(a_host_gives_what_is_ready_for_its_own_input_alone) {
   BOOST_TEST(computed == 1);
   BOOST_TEST(Host<B>(own, {}, compute)(own).host()[0] == 8);  // nothing was ready
   BOOST_TEST(computed == 2);
+  const B::Packed packed;
+  BOOST_TEST(host.packed() == nullptr);
+  BOOST_TEST(Host<B>(own, {}, compute, &packed).packed() == &packed);
 }
 
 struct Plain : SiteExperts<B> {

@@ -1,5 +1,6 @@
 #pragma once
 #include <anser/ops/low_rank.hpp>
+#include <anser/ops/matmul.hpp>
 
 #include "../gradient.hpp"
 
@@ -209,6 +210,45 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(only_used_experts_are_read, B, Backends) {
   add_low_rank<B, E>(cx, y, x, experts, expert, weight, groups);
   check_near(doubles(y.host()), {48, 48, 45, 45}, 1e-6, "an A twice as large for the first row");
   BOOST_TEST((read[2] == 3 || read[2] == 4));  // where both are packed, both are read
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_frozen_product_and_its_experts_at_once, B, Backends) {
+  using E = typename B::element;
+  if constexpr (MultipliesLowRank<B>) {
+    const Context<B> cx{device<B>()};
+    for (const int rows : {1, 40}) {  // files of experts, packed when they are heard; many rows are one pass
+      const int in = 50, out = 100, rank = 3;
+      const auto x = tensor<B, E>(cx.device, {rows, in}, numbers(std::size_t(rows * in), 1));
+      const auto w = tensor<B, E>(cx.device, {out, in}, numbers(std::size_t(out * in), 2));
+      const auto weight = tensor<B>(cx.device, {rows, 1}, numbers(std::size_t(rows), 3));
+      std::vector<std::vector<float>> files;
+      const auto experts = std::make_shared<LowRankExperts<B>>();
+      const auto bound = [&](Shape shape) {
+        const auto v = numbers(std::size_t(shape[0]) * std::size_t(shape[1]), 4 + files.size());
+        files.emplace_back(v.begin(), v.end());
+        const auto* bytes = reinterpret_cast<const std::byte*>(files.back().data());
+        return Real<B>(cx.device, Stored{DType::f32, shape, bytes, nullptr, "memory", nullptr});
+      };
+      files.reserve(40);
+      std::vector<std::int32_t> who;
+      for (int e = 0; e < 20; ++e) experts->add(bound({rank, in}), bound({out, rank}), 0.5);
+      for (int r = 0; r < rows; ++r) who.push_back(r % 20);
+      const auto expert = indices(cx.device, {rows, 1}, who);
+      const auto groups = group_by_expert(cx, expert, experts->size());
+      const Matrix<const E> block = w.matrix();
+      const auto packed = cx.device.pack({&block, 1}, {&out, 1}, in);
+      const auto y = multiply_low_rank(cx, x, packed, out, *experts, weight, groups);
+      const auto expected = matmul_t(cx, x, w);
+      add_low_rank<B, E>(cx, expected, x, experts, expert, weight, groups);
+      check_near(doubles(y.host()), doubles(expected.host()), Tolerance<B>::value, "both");
+    }
+    const LowRankExperts<B> nobody;
+    const auto x = tensor<B, E>(cx.device, {2, 3}, numbers(6, 1));
+    BOOST_CHECK_EXCEPTION(multiply_low_rank(cx, x, {}, 3, nobody, tensor<B>(cx.device, {3, 1}, numbers(3, 1)), {}),
+                          Error, says("multiply_low_rank: x [2, 3], routing [3, 1]"));
+  } else {
+    BOOST_TEST_MESSAGE("this backend makes them one after the other");
+  }
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(pieces_that_do_not_meet, B, Backends) {
