@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cpu_low_rank.hpp"
+#include "cpu_low_rank_pack-inl.hpp"
 #include "cpu_simd-inl.hpp"
 #include "cpu_threads-inl.hpp"
 
@@ -28,10 +29,6 @@ template <class T>
 T sum_lanes(simd::Vector<T> v) {
   return sum_lanes<T>(v, std::make_integer_sequence<int, simd::lanes<T>>{});
 }
-
-inline constexpr bool many_registers = simd::vector_bytes == 64;
-/// So many rows of a packed A lie vector by vector side by side: it is read from end to end, as processors fetch best.
-inline constexpr int woven = many_registers ? 4 : 2;
 
 /// The experts of one site over the rows routed to them: first h = weight scale f(A x + bias) for every slot, then
 /// y += B h.
@@ -360,64 +357,8 @@ class RoutedLowRank {
   T* h_ = nullptr;        // [slots in order, max_rank]
 };
 
-template <class T>
-PackedLowRank<T> pack_expert(PieceMemory& pieces, const T* a, const T* b, int rank, int in, int out) {
-  constexpr int lanes = simd::lanes<T>, cols = simd::panel_vectors * lanes, line = 64 / int(sizeof(T));
-  const int whole = in / lanes * lanes;
-  const std::size_t woven_size = std::size_t((rank + woven - 1) / woven * woven) * std::size_t(in);
-  const std::size_t begin = (woven_size + line - 1) / line * line;
-  const std::size_t size = begin + std::size_t(rank) * std::size_t((out + cols - 1) / cols * cols);
-  auto memory = pieces.allocate(size * sizeof(T));
-  T* to = reinterpret_cast<T*>(memory.get());
-  T* next = to;
-  for (int r = 0; r < rank; r += woven) {
-    const auto row = [&](int j) { return r + j < rank ? a + std::ptrdiff_t(r + j) * in : nullptr; };
-    const auto put = [&](int j, int i, int count) {
-      if (row(j))
-        std::copy_n(row(j) + i, count, next);
-      else
-        std::fill_n(next, count, T(0));
-      next += count;
-    };
-    for (int i = 0; i < whole; i += lanes)
-      for (int j = 0; j < woven; ++j) put(j, i, lanes);
-    for (int j = 0; j < woven; ++j) put(j, whole, in - whole);
-  }
-  T* panel = to + begin;
-  for (int o = 0; o < out; o += cols)
-    for (int r = 0; r < rank; ++r)
-      for (int j = 0; j < cols; ++j) *panel++ = o + j < out ? b[std::ptrdiff_t(o + j) * rank + r] : T(0);
-  return {std::move(memory), to, to + begin};
-}
-
 }  // namespace detail
 
-ANSER_INLINE std::shared_ptr<std::byte> PieceMemory::allocate(std::size_t bytes) {
-  constexpr std::size_t chunk = std::size_t(4) << 20;
-  const auto whole = [](std::size_t n) {
-    return std::shared_ptr<std::byte>(static_cast<std::byte*>(allocate_pages(n)), FreePages{});
-  };
-  bytes = (bytes + 63) / 64 * 64;
-  if (bytes > chunk / 4) return whole(bytes);
-  const std::lock_guard lock(mutex_);
-  if (used_ + bytes > size_) {
-    chunk_ = whole(chunk);
-    size_ = chunk;
-    used_ = 0;
-  }
-  std::byte* piece = chunk_.get() + used_;
-  used_ += bytes;
-  return {chunk_, piece};
-}
-
-ANSER_INLINE PackedLowRank<float> pack_low_rank(PieceMemory& m, const float* a, const float* b, int rank, int in,
-                                                int out) {
-  return detail::pack_expert(m, a, b, rank, in, out);
-}
-ANSER_INLINE PackedLowRank<double> pack_low_rank(PieceMemory& m, const double* a, const double* b, int rank, int in,
-                                                 int out) {
-  return detail::pack_expert(m, a, b, rank, in, out);
-}
 ANSER_INLINE void add_low_rank(const GroupedLowRank<float, float>& g) { detail::RoutedLowRank(g).run(); }
 ANSER_INLINE void add_low_rank(const GroupedLowRank<bf16, float>& g) { detail::RoutedLowRank(g).run(); }
 ANSER_INLINE void add_low_rank(const GroupedLowRank<double, double>& g) { detail::RoutedLowRank(g).run(); }
