@@ -64,6 +64,27 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_frozen_pack_still_passes_gradients_to_its_input,
       }());
 }
 
+/// Breaks while the group is packed.
+template <Backend B>
+struct Broken : SiteExperts<B> {
+  Real<B> forward(const Context<B>&, const Host<B>& host, const Tensor<B>& x, const Scores<B>&,
+                  const Batch<B>&) const override {
+    return host(x);
+  }
+  Tensor<B> rows() const override { return tensor<B, typename B::element>(device<B>(), {2, 6}, numbers(12, 1)); }
+  void visit(const typename SiteExperts<B>::Leaf&) override {}
+};
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(what_cannot_be_packed_stays_as_it_was, B, Backends) {
+  const Context<B> cx{device<B>()};
+  auto g = three<B>();
+  for (auto& m : g.members()) m.experts = std::make_unique<Broken<B>>();
+  BOOST_CHECK_EXCEPTION(g.pack(), Error, says("q: the router's rows are 6 wide and the site reads 7"));
+  const auto x = tensor<B, typename B::element>(cx.device, {5, 7}, numbers(35, 1));
+  const auto y = g.forward(cx, x, {});
+  check_near(doubles(y[2].host()), product_t(numbers(35, 1), weight_of(2, 5), 5, 5, 7), Tolerance<B>::value, "v");
+}
+
 /// Keeps what it was given.
 template <Backend B>
 struct Listening : SiteExperts<B> {
@@ -93,23 +114,27 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(rows_of_a_router_are_scored_where_they_are, B, Bac
     return static_cast<const Listening<B>&>(*g.members()[std::size_t(i)].experts);
   };
   const auto heard = [&](int i) { return listener(i).heard; };
-  const auto x = tensor<B, E>(cx.device, {5, 7}, numbers(35, 1));
-  g.forward(cx, x, {});
-  BOOST_TEST(!heard(0).raw);  // scores come with the packed product alone
-  g.pack();
-  const auto y = g.forward(cx, x, {});
-  for (int i : {0, 2}) {
-    check_near(doubles(heard(i).raw.host()),
-               product_t(numbers(35, 1), numbers(std::size_t((2 + i) * 7), 60 + std::uint64_t(i)), 5, 2 + i, 7),
-               Tolerance<B>::value, "scores");
-    check_near(doubles(heard(i).statistics.host()), doubles(statistics(cx, x).host()), Tolerance<B>::value,
-               "statistics");
-    BOOST_TEST(listener(i).packed == MultipliesLowRank<B>);
-    check_near(doubles(y[std::size_t(i)].host()), product_t(numbers(35, 1), weight_of(i, 4 + i / 2), 5, 4 + i / 2, 7),
-               Tolerance<B>::value, "a member with experts");
+  const auto out = [](int i) { return 4 + i / 2; };
+  for (const int rows : {5, 40}) {  // few are multiplied with all weights at once
+    const auto values = numbers(std::size_t(rows * 7), 1);
+    const auto x = tensor<B, E>(cx.device, {rows, 7}, values);
+    g.unpack();
+    g.forward(cx, x, {});
+    BOOST_TEST(!heard(0).raw);  // scores come with the packed product alone
+    g.pack();
+    const auto y = g.forward(cx, x, {});
+    for (int i : {0, 2}) {
+      const auto gates = numbers(std::size_t((2 + i) * 7), 60 + std::uint64_t(i));
+      check_near(doubles(heard(i).raw.host()), product_t(values, gates, rows, 2 + i, 7), Tolerance<B>::value, "scores");
+      check_near(doubles(heard(i).statistics.host()), doubles(statistics(cx, x).host()), Tolerance<B>::value,
+                 "statistics");
+      BOOST_TEST(listener(i).packed == (MultipliesLowRank<B> && rows == 40));
+      check_near(doubles(y[std::size_t(i)].host()), product_t(values, weight_of(i, out(i)), rows, out(i), 7),
+                 Tolerance<B>::value, "a member with experts");
+    }
+    check_near(doubles(y[1].host()), product_t(values, weight_of(1, 3), rows, 3, 7), Tolerance<B>::value,
+               "a member without experts");
   }
-  check_near(doubles(y[1].host()), product_t(numbers(35, 1), weight_of(1, 3), 5, 3, 7), Tolerance<B>::value,
-             "a member without experts");
 }
 
 BOOST_AUTO_TEST_CASE(linears_have_their_names) {

@@ -217,7 +217,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_frozen_product_and_its_experts_at_once, B, Backe
   if constexpr (MultipliesLowRank<B>) {
     const Context<B> cx{device<B>()};
     for (const int rows : {1, 40}) {  // files of experts, packed when they are heard; many rows are one pass
-      const int in = 50, out = 100, rank = 3;
+      const int in = 50, out = 96, rank = 3;
       const auto x = tensor<B, E>(cx.device, {rows, in}, numbers(std::size_t(rows * in), 1));
       const auto w = tensor<B, E>(cx.device, {out, in}, numbers(std::size_t(out * in), 2));
       const auto weight = tensor<B>(cx.device, {rows, 1}, numbers(std::size_t(rows), 3));
@@ -237,15 +237,21 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_frozen_product_and_its_experts_at_once, B, Backe
       const auto groups = group_by_expert(cx, expert, experts->size());
       const Matrix<const E> block = w.matrix();
       const auto packed = cx.device.pack({&block, 1}, {&out, 1}, in);
-      const auto y = multiply_low_rank(cx, x, packed, out, *experts, weight, groups);
+      const auto y = multiply_low_rank(cx, x, packed, *experts, weight, groups);
       const auto expected = matmul_t(cx, x, w);
       add_low_rank<B, E>(cx, expected, x, experts, expert, weight, groups);
       check_near(doubles(y.host()), doubles(expected.host()), Tolerance<B>::value, "both");
     }
     const LowRankExperts<B> nobody;
     const auto x = tensor<B, E>(cx.device, {2, 3}, numbers(6, 1));
-    BOOST_CHECK_EXCEPTION(multiply_low_rank(cx, x, {}, 3, nobody, tensor<B>(cx.device, {3, 1}, numbers(3, 1)), {}),
-                          Error, says("multiply_low_rank: x [2, 3], routing [3, 1]"));
+    typename B::Packed w;
+    w.n = 4;
+    w.k = 3;
+    const auto weight = tensor<B>(cx.device, {3, 1}, numbers(3, 1));
+    BOOST_CHECK_EXCEPTION(multiply_low_rank(cx, x, w, nobody, weight, {}), Error,
+                          says("multiply_low_rank: x [2, 3], weight [4, 3], routing [3, 1]"));
+    w.k = 2;
+    BOOST_CHECK_EXCEPTION(multiply_low_rank(cx, x, w, nobody, weight, {}), Error, says("weight [4, 2]"));
   } else {
     BOOST_TEST_MESSAGE("this backend makes them one after the other");
   }

@@ -92,11 +92,18 @@ struct GroupedLowRank {
 };
 
 /// A backend may also offer `gemm_low_rank(w, g)`: g.y = g.x Wᵀ of frozen weights W [g.out, g.in], and `low_rank(g)` on
-/// top of it.
+/// top of it, in one pass where there are at least `one_pass_rows` rows. Weights that read the same x are packed apart
+/// for it; fewer rows are multiplied with all of them at once: gemm(weights, x, rows, ys).
 template <class B>
 concept MultipliesLowRank = requires(B& b, const typename B::Packed& w,
-                                     const GroupedLowRank<typename B::element, typename B::real>& g) {
+                                     const GroupedLowRank<typename B::element, typename B::real>& g,
+                                     std::span<const typename B::Packed* const> weights,
+                                     std::span<const Matrix<typename B::real>> ys) {
   b.gemm_low_rank(w, g);
+  b.gemm(weights, g.x, 1, ys);
+  { B::one_pass_rows } -> std::convertible_to<int>;
+  { w.n } -> std::convertible_to<int>;
+  { w.k } -> std::convertible_to<int>;
 };
 
 /// One thread pretending to be a team: a CPU's whole "block".

@@ -116,6 +116,11 @@ class Cpu {
     if (!dry()) cpu::add_low_rank(g);
   }
 
+  static constexpr int one_pass_rows = cpu::one_pass_rows;
+  void gemm(std::span<const Packed* const> w, Matrix<const T> x, int m,
+            std::span<const Matrix<T>> y) requires(std::is_same_v<T, real>) {
+    if (!dry()) cpu::multiply_all<T>(w, x, m, y);
+  }
   void gemm_low_rank(const Packed& w, const GroupedLowRank<T, T>& g) requires(std::is_same_v<T, real>) {
     if (!dry()) cpu::multiply_routed(w, g);
   }

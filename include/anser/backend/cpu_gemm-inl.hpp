@@ -302,6 +302,14 @@ void multiply(const CpuWeights& w, Matrix<const T> x, int m, Matrix<accumulator<
 }
 
 template <class T>
+void multiply_all(std::span<const CpuWeights* const> w, Matrix<const T> x, int m, std::span<const Matrix<T>> y) {
+  if (m == 0) return;
+  std::vector<const Panels<T>*> panels;
+  for (const auto* of : w) panels.push_back(static_cast<const Panels<T>*>(of->state.get()));
+  Panels<T>::multiply(panels, x, m, y);
+}
+
+template <class T>
 void multiply_back(const CpuWeights& w, Matrix<const T> dy, int m, int first, Matrix<accumulator<T>> dx) {
   if (m == 0 || first == 0 || w.k == 0) return;
   if constexpr (std::is_same_v<T, bf16>)
@@ -316,6 +324,10 @@ template CpuWeights pack<double>(std::span<const Matrix<const double>>, std::spa
 template void multiply<float>(const CpuWeights&, Matrix<const float>, int, Matrix<float>);
 template void multiply<bf16>(const CpuWeights&, Matrix<const bf16>, int, Matrix<float>);
 template void multiply<double>(const CpuWeights&, Matrix<const double>, int, Matrix<double>);
+template void multiply_all<float>(std::span<const CpuWeights* const>, Matrix<const float>, int,
+                                  std::span<const Matrix<float>>);
+template void multiply_all<double>(std::span<const CpuWeights* const>, Matrix<const double>, int,
+                                   std::span<const Matrix<double>>);
 template void multiply_back<float>(const CpuWeights&, Matrix<const float>, int, int, Matrix<float>);
 template void multiply_back<bf16>(const CpuWeights&, Matrix<const bf16>, int, int, Matrix<float>);
 template void multiply_back<double>(const CpuWeights&, Matrix<const double>, int, int, Matrix<double>);

@@ -40,6 +40,9 @@ CpuWeights pack_widened(std::span<const Matrix<const bf16>> blocks, std::span<co
 /// y [m, n] = x [m, k] Wᵀ
 template <class T>
 void multiply(const CpuWeights&, Matrix<const T> x, int m, Matrix<accumulator<T>> y);
+/// The same for several W that read the same x, in one go where rows are few. T is float or double.
+template <class T>
+void multiply_all(std::span<const CpuWeights* const>, Matrix<const T> x, int m, std::span<const Matrix<T>> y);
 /// dx [m, k] += dy [m, first] W, of the first rows of W
 template <class T>
 void multiply_back(const CpuWeights&, Matrix<const T> dy, int m, int first, Matrix<accumulator<T>> dx);

@@ -47,10 +47,11 @@ class RoutedLowRank {
       work += 2.0 * rows * g.table[e].rank * (g.in + g.out);
     }
     rows_.reserve(std::size_t(g.begin[g.experts]));
-    for (int at = 0; at < g.begin[g.experts]; ++at) {
-      rows_.push_back(g.order[at] / g.k);
-      repeats_ |= at > 0 && rows_[std::size_t(at)] == rows_[std::size_t(at) - 1];
-    }
+    for (int e = 0; e < g.experts; ++e)
+      for (int at = g.begin[e]; at < g.begin[e + 1]; ++at) {
+        rows_.push_back(g.order[at] / g.k);
+        repeats_ |= at > g.begin[e] && rows_[std::size_t(at)] == rows_[std::size_t(at) - 1];
+      }
     parallel_ = bytes > 2e5 || work > 5e5;
     h_stride_ = max_rank_;
   }
@@ -59,7 +60,7 @@ class RoutedLowRank {
   template <class F>
   void with_hidden(F f) {
     if (shares_.empty()) return;
-    static thread_local simd::Scratch<T> memory;
+    auto& memory = hidden();
     h_ = memory.get(std::size_t(g_.begin[g_.experts]) * std::size_t(h_stride_));
     f();
     memory.trim(std::size_t(1) << 23);  // dense routing over a large pool needs much, and then not again
@@ -73,7 +74,6 @@ class RoutedLowRank {
     int expert, begin, end;
   };
   const std::vector<Share>& shares() const { return shares_; }
-  const GroupedLowRank<In, T>& routed() const { return g_; }
 
   /// h of a share; meanwhile A of another share is fetched.
   // One body for all callers: a second, inlined one may fuse other products and sums, and differ in the last bit.
@@ -208,6 +208,10 @@ class RoutedLowRank {
   static constexpr int ahead_cols = 2 * cols;         // of B, from what is multiplied to what is fetched
   static constexpr int lead = 4096 / int(sizeof(T));  // from what is multiplied of a packed A to what is fetched
 
+  static simd::Scratch<T>& hidden() {
+    static thread_local simd::Scratch<T> memory;
+    return memory;
+  }
   int row(int at) const { return rows_[std::size_t(at)]; }
   T* h(int at) const { return h_ + std::ptrdiff_t(at) * h_stride_; }
 

@@ -41,6 +41,29 @@ class Panels {
     });
   }
 
+  /// Several products of one x. With few rows threads wake once for all.
+  static void multiply(std::span<const Panels* const> all, Matrix<const T> x, int m, std::span<const Matrix<T>> y) {
+    int count = 0;
+    double operations = 0;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (m > few_rows) all[i]->multiply(x, m, y[i]);
+      count += panels(all[i]->n_);
+      operations += 2.0 * m * all[i]->n_ * all[i]->k_;
+    }
+    if (m > few_rows) return;
+    const int shares = thread_count() == 1 ? 1 : std::min(count, 2 * thread_count());
+    for_units(shares, worth_threads(operations), [&](int s) {
+      const Range share{cut(count, s, shares), cut(count, s + 1, shares)};
+      int before = 0;
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        const int of = panels(all[i]->n_);
+        const Range own{std::max(share.begin - before, 0), std::min(share.end - before, of)};
+        if (own.size() > 0) all[i]->multiply_few(x, m, y[i], own);
+        before += of;
+      }
+    });
+  }
+
   /// A part of the product, for who gives out its parts among other work: some rows, one panel, one block of k. The
   /// blocks of the same sums go one after the other.
   struct Part {
@@ -51,13 +74,14 @@ class Panels {
   static constexpr int stretch = 1536 / int(sizeof(T));
   /// How many places a part asks for.
   int places(const Part& part) const { return part.rows.size() / tile * tile_places(block(part.block).size()); }
-  /// y = x Wᵀ, the part of it; of the panel and block of `then`, a piece out of some is fetched.
+  /// The panel and block of which a piece out of some is fetched for what comes after a part.
   struct Then {
     int panel, block, piece, pieces;
   };
+  /// A part of y = x Wᵀ; null for no places.
   void multiply(Matrix<const T> x, Matrix<T> y, const Part& part, const Then& then,
                 const std::byte* const* places) const {
-    struct AheadOfAll {
+    struct AheadOfAll {  // as Ahead, and the places of a tile
       const T* w;
       const std::byte* const* places;
     };
@@ -210,9 +234,9 @@ class Panels {
     if constexpr (R > 1) multiply_group<R / 2>(x, m, y, group);
   }
 
-  /// What is fetched while a tile is computed: the next tile's rows into the first-level cache, and what is read after
-  /// this panel into the second. Measured at 512 rows: 0.03 of the FMA peak, and 0.05. Lines of y are asked for one by
-  /// one, since all at once they keep those of w waiting: 0.02.
+  /// What is fetched while a tile is computed, besides the next tile's rows (into the first-level cache): what is read
+  /// after this panel, into the second. Measured at 512 rows: 0.03 of the FMA peak, and 0.05. Lines of y are asked for
+  /// one by one, since all at once they keep those of w waiting: 0.02.
   struct Ahead {
     const T* w;
   };

@@ -80,7 +80,7 @@ class RoutedLinear {
     std::vector<int> begin{0};
     double before = 0;
     for (std::size_t i = 0; i < sizes.size(); ++i) {
-      if (before * count >= all * double(begin.size())) begin.push_back(int(i));
+      if (int(begin.size()) < count && before * count >= all * double(begin.size())) begin.push_back(int(i));
       before += sizes[i];
     }
     begin.push_back(int(sizes.size()));
@@ -203,8 +203,8 @@ class RoutedLinear {
 
 template <class T>
 bool in_one_pass(const CpuWeights& w, const GroupedLowRank<T, T>& g, int threads) {
-  constexpr int least_rows = 32;                // fewer are bound to the reading of W
-  constexpr double operations_of_a_byte = 100;  // measured: at 86 both are alike, at 43 one pass is a tenth quicker
+  constexpr double operations_of_a_byte = 80;  // measured: at 86 both are alike, at 43 one pass is a tenth quicker
+  if (g.rows < one_pass_rows) return false;
   double bytes = 0;
   for (int e = 0; e < g.experts; ++e) {
     if (g.begin[e] == g.begin[e + 1] || g.table[e].rank == 0) continue;
@@ -213,7 +213,7 @@ bool in_one_pass(const CpuWeights& w, const GroupedLowRank<T, T>& g, int threads
   }
   const int panels = static_cast<const Panels<T>*>(w.state.get())->panel_count();
   const int most = (panels + threads - 1) / threads;
-  return g.rows >= least_rows && 2.0 * g.rows * g.in * g.out < operations_of_a_byte * bytes &&
+  return panels > 0 && 2.0 * g.rows * g.in * g.out < operations_of_a_byte * bytes &&
          double(most) * threads <= 1.1 * panels;
 }
 

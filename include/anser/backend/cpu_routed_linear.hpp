@@ -10,8 +10,9 @@ namespace anser::cpu {
 void multiply_routed(const CpuWeights&, const GroupedLowRank<float, float>&);
 void multiply_routed(const CpuWeights&, const GroupedLowRank<double, double>&);
 
-/// Whether it is one pass, on so many threads: where all used experts are packed, reading them is long beside the
-/// product, and threads find about the same number of columns.
+inline constexpr int one_pass_rows = 32;  // fewer are bound to the reading of W
+/// Whether it is one pass, on so many threads: for so many rows, where all used experts are packed, reading them is
+/// long beside the product, and threads find about the same number of columns.
 bool in_one_pass(const CpuWeights&, const GroupedLowRank<float, float>&, int threads);
 bool in_one_pass(const CpuWeights&, const GroupedLowRank<double, double>&, int threads);
 

@@ -30,11 +30,10 @@ struct Lora::On {
   static constexpr std::string_view kind = "LORA";
 
   B* device;
-  int width;                       // of the site's output
   std::vector<std::string> names;  // of all experts of the pool
   std::shared_ptr<LowRankExperts<B>> experts = std::make_shared<LowRankExperts<B>>();
 
-  On(B& device_, Lora, const Site& site) : device(&device_), width(site.out) {}
+  On(B& device_, Lora, const Site&) : device(&device_) {}
 
   /// The experts of a pool, as views of their files. Throws Error where A and B do not fit the site.
   void load(const Site& site, std::span<const Expert> pool) {
@@ -70,11 +69,12 @@ struct Lora::On {
     check(r.weight.rows() > 0 && x.rows() % r.weight.rows() == 0, "routing: ", r.weight.rows(), " decisions for ",
           x.rows(), " rows; a router decides per row, or per example");
     const int times = x.rows() / r.weight.rows();
+    const bool alone = experts->size() == 1 && r.weight.cols() == 1 && experts->learns();
     if constexpr (MultipliesLowRank<B>)
-      if (host.packed() && times == 1 && !cx.tape)
-        return multiply_low_rank(cx, x, *host.packed(), width, *experts, r.weight, r.groups(cx, experts->size()));
+      if (host.packed() && times == 1 && !cx.tape && !alone)
+        return multiply_low_rank(cx, x, *host.packed(), *experts, r.weight, r.groups(cx, experts->size()));
     const auto y = host(x);
-    if (experts->size() == 1 && r.weight.cols() == 1 && experts->learns()) {  // nothing to route: two products
+    if (alone) {  // nothing to route: two products
       const auto input = cast<typename B::real>(cx, x);
       const auto h = matmul_t(cx, input, experts->a(0));
       const auto weighted = multiply(cx, h, repeat_rows(cx, heard_weights(cx, r.expert, r.weight), times));

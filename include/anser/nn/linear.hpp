@@ -1,6 +1,6 @@
 #pragma once
+#include <algorithm>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,8 +19,9 @@ struct Linear {
   static void visit(auto& self, auto&& f) { f("weight", self.weight); }
 };
 
-/// Linears that read the same input. At inference their weights, and their routers' rows below them, are one GEMM;
-/// where they have experts and the backend makes a product with experts in one pass, each weight and all rows are one.
+/// Linears that read the same input. At inference their weights, and their routers' rows below them, are one GEMM.
+/// Where they have experts and the backend makes a product with its experts in one pass, each weight is a GEMM of its
+/// own, and all rows together another.
 template <Backend B>
 class LinearGroup {
  public:
@@ -44,41 +45,46 @@ class LinearGroup {
 
   /// Freeze: weights and routers' rows into the form that GEMM likes best, pages of the files given back.
   void pack() {
-    unpack();
     bool apart = false;
-    for (const auto& m : members_) apart = apart || (MultipliesLowRank<B> && m.experts);
+    if constexpr (MultipliesLowRank<B>)
+      apart = std::any_of(members_.begin(), members_.end(), [](const Member& m) { return bool(m.experts); });
+    std::vector<Product> products;
+    std::vector<Columns> outs, scores(members_.size());
     std::vector<Matrix<const typename B::element>> blocks;
     std::vector<int> rows;
-    Product product;
+    Product next;
     const auto add = [&](const Tensor<B>& t) {
       blocks.push_back(t.matrix());
       rows.push_back(t.rows());
-      product.columns += t.rows();
-      return Columns{int(products_.size()), product.columns - t.rows(), t.rows()};
+      next.columns += t.rows();
+      return Columns{int(products.size()), next.columns - t.rows(), t.rows()};
     };
     const auto finish = [&] {
       if (blocks.empty()) return;
-      product.weight = device_->pack(blocks, rows, in_);
-      products_.push_back(std::exchange(product, {}));
+      next.weight = device_->pack(blocks, rows, in_);
+      products.push_back(std::exchange(next, {}));
       blocks.clear();
       rows.clear();
     };
     for (const auto& m : members_) {
-      outs_.push_back(add(m.linear.weight));
-      product.outs = product.columns;
+      outs.push_back(add(m.linear.weight));
+      next.outs = next.columns;
       if (apart) finish();
     }
     std::vector<Tensor<B>> kept;  // alive until packed
-    for (const auto& m : members_) {
-      scores_.emplace_back();
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      const auto& m = members_[i];
       if (!m.experts || m.experts->changes_input()) continue;
       if (auto r = m.experts->rows()) {
         check(r.cols() == in_, m.name, ": the router's rows are ", r.cols(), " wide and the site reads ", in_);
-        scores_.back() = add(r);
+        scores[i] = add(r);
         kept.push_back(std::move(r));
       }
     }
     finish();
+    products_ = std::move(products);
+    outs_ = std::move(outs);
+    scores_ = std::move(scores);
     for (auto& m : members_) m.linear.weight.evict();
   }
   void unpack() {
@@ -89,29 +95,29 @@ class LinearGroup {
 
   /// One output per member: x [rows, in] -> [rows, out_i].
   std::vector<Real<B>> forward(const Context<B>& cx, const Tensor<B>& x, const Batch<B>& batch) const {
-    std::vector<Real<B>> made(products_.size());
-    const auto columns = [&](const Columns& c) {
+    const bool packed = !products_.empty();
+    auto made = multiply_few(cx, x);
+    const auto take = [&](const Columns& c) {
       auto& y = made[std::size_t(c.product)];
-      if (!y) y = multiply(cx, products_[std::size_t(c.product)], x);
+      if (!y) y = multiply_packed(cx, products_[std::size_t(c.product)], x);
       return y.columns(c.begin, c.count);
     };
-    const bool packed = !products_.empty();
     Scores<B> scores;
-    for (const auto& c : scores_)
-      if (c.count && !scores.statistics) scores.statistics = statistics(cx, x);
     std::vector<Real<B>> y;
     for (std::size_t i = 0; i < members_.size(); ++i) {
       const auto& m = members_[i];
       if (!m.experts) {
-        y.push_back(packed ? columns(outs_[i]) : matmul_t(cx, x, m.linear.weight));
+        y.push_back(packed ? take(outs_[i]) : matmul_t(cx, x, m.linear.weight));
         continue;
       }
+      const bool scored = packed && scores_[i].count && !cx.tape;  // routers learn from x itself
+      if (scored && !scores.statistics) scores.statistics = statistics(cx, x);
+      scores.raw = scored ? take(scores_[i]) : Real<B>{};
       const Product* own = packed ? &products_[std::size_t(outs_[i].product)] : nullptr;
-      if (own && own->columns > outs_[i].count) own = nullptr;
-      scores.raw = packed && scores_[i].count ? columns(scores_[i]) : Real<B>{};
+      if (own && (own->columns > outs_[i].count || made[std::size_t(outs_[i].product)])) own = nullptr;
       const Host<B> host(
-          x, packed && !own ? columns(outs_[i]) : Real<B>{},
-          [&](const Tensor<B>& u) { return own ? multiply(cx, *own, u) : matmul_t(cx, u, m.linear.weight); },
+          x, packed && !own ? take(outs_[i]) : Real<B>{},
+          [&](const Tensor<B>& u) { return own ? multiply_packed(cx, *own, u) : matmul_t(cx, u, m.linear.weight); },
           own ? &own->weight : nullptr);
       y.push_back(m.experts->forward(cx, host, x, scores, batch));
     }
@@ -128,8 +134,25 @@ class LinearGroup {
     int product = 0, begin = 0, count = 0;
   };
 
+  /// The outcome of each product: of all at once where packed apart and rows are few, else none yet.
+  std::vector<Real<B>> multiply_few(const Context<B>& cx, const Tensor<B>& x) const {
+    std::vector<Real<B>> made(products_.size());
+    if constexpr (MultipliesLowRank<B>)
+      if (products_.size() > 1 && x.rows() < B::one_pass_rows && !cx.tape) {
+        std::vector<const typename B::Packed*> weights;
+        std::vector<Matrix<typename B::real>> ys;
+        for (std::size_t i = 0; i < made.size(); ++i) {
+          made[i] = Real<B>(cx.device, {x.rows(), products_[i].columns});
+          weights.push_back(&products_[i].weight);
+          ys.push_back(made[i].matrix());
+        }
+        cx.device.gemm(weights, x.matrix(), x.rows(), ys);
+      }
+    return made;
+  }
+
   /// The gradient goes to x alone, by the outputs: what is packed is frozen.
-  Real<B> multiply(const Context<B>& cx, const Product& product, const Tensor<B>& x) const {
+  Real<B> multiply_packed(const Context<B>& cx, const Product& product, const Tensor<B>& x) const {
     Real<B> y(cx.device, {x.rows(), product.columns});
     cx.device.gemm(product.weight, x.matrix(), x.rows(), y.matrix());
     if (!cx.tape || product.outs == 0) return y;
@@ -138,8 +161,8 @@ class LinearGroup {
     if (!x.needs_grad()) return y;
     const auto outs = y.columns(0, product.outs);
     outs.require_grad();
-    cx.tape->record([x, outs, &product] {
-      outs.device().gemm_back(product.weight, gradient_as<typename B::element>(outs).matrix(), x.rows(), outs.cols(),
+    cx.tape->record([x, outs, weight = product.weight] {
+      outs.device().gemm_back(weight, gradient_as<typename B::element>(outs).matrix(), x.rows(), outs.cols(),
                               x.grad_matrix());
     });
     return y;

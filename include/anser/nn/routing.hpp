@@ -65,7 +65,7 @@ struct ParameterRouting {
 template <class R, class B>
 concept Routing = std::same_as<R, OutputRouting<B>> || std::same_as<R, ParameterRouting<B>>;
 
-/// Scores of a router's rows that came out of the site's own GEMM, on raw inputs.
+/// Scores of a router's rows that came out of the group's packed GEMM, on raw inputs.
 template <Backend B>
 struct Scores {
   Real<B> raw;         // [rows, candidates], or undefined

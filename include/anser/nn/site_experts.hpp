@@ -15,7 +15,7 @@ class Host {
   using Compute = std::function<Real<B>(const Tensor<B>&)>;
   Host(Tensor<B> input, Real<B> ready, Compute compute, const typename B::Packed* packed = nullptr)
       : input_(std::move(input)), ready_(std::move(ready)), compute_(std::move(compute)), packed_(packed) {}
-  /// The host's output for x; what the site's own GEMM has made already, if it has, where x is the site's input, all of
+  /// The host's output for x; what the group's GEMM has made already, if it has, where x is the site's input, all of
   /// it.
   Real<B> operator()(const Tensor<B>& x) const {
     const bool same = ready_ && x.data() == input_.data() && x.shape() == input_.shape() && x.same_storage(input_);
@@ -44,7 +44,7 @@ class SiteExperts {
   /// was recorded for its gradient reads its gradient alone.
   virtual Real<B> forward(const Context<B>&, const Host<B>&, const Tensor<B>& x, const Scores<B>&,
                           const Batch<B>&) const = 0;
-  /// Rows [candidates, in] to be stacked under the host's weight at inference; undefined: none.
+  /// Rows [candidates, in] to be packed with the group's weights at inference; undefined: none.
   virtual Tensor<B> rows() const { return {}; }
   /// Whether the host is asked for another input than the site's: what is computed for that one would be in vain.
   virtual bool changes_input() const { return false; }

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "group.hpp"
-#include "low_rank-inl.hpp"
+#include "low_rank_kernels.hpp"
 #include "table.hpp"
 
 namespace anser {
@@ -145,12 +145,14 @@ GroupedLowRank<X, typename B::real> grouped(const Context<B>& cx, const Real<B>&
 }
 }  // namespace detail
 
-/// x Wᵀ of a frozen W [out, in], and what add_low_rank adds to it. No gradients.
+/// x Wᵀ of a frozen W [out, in], and what add_low_rank adds to it: [rows, out]. No gradients. Throws Error where the
+/// sizes do not meet.
 template <MultipliesLowRank B>
-Real<B> multiply_low_rank(const Context<B>& cx, const Tensor<B>& x, const typename B::Packed& w, int out,
+Real<B> multiply_low_rank(const Context<B>& cx, const Tensor<B>& x, const typename B::Packed& w,
                           const LowRankExperts<B>& experts, const Real<B>& weight, const Groups<B>& groups) {
-  check(weight.rows() == x.rows(), "multiply_low_rank: x ", x.shape(), ", routing ", weight.shape());
-  Real<B> y(cx.device, {x.rows(), out});
+  check(x.cols() == w.k && weight.rows() == x.rows(), "multiply_low_rank: x ", x.shape(), ", weight ", Shape{w.n, w.k},
+        ", routing ", weight.shape());
+  Real<B> y(cx.device, {x.rows(), w.n});
   cx.device.gemm_low_rank(w, detail::grouped(cx, y, x, experts, weight, groups));
   return y;
 }

@@ -91,7 +91,7 @@ ANSER_HD Moments<R> moments(Team team, const X* u, int n, R eps) {
 
 /// f(0) + ... + f(n - 1) in four sums side by side: one alone waits for each addition.
 template <class R, class F>
-R sum_aside(int n, F f) {
+ANSER_HD R sum_aside(int n, F f) {
   const int part = n / 4;
   R a = 0, b = 0, c = 0, d = 0;
   ANSER_SIMD(reduction(+ : a, b, c, d))
@@ -105,7 +105,7 @@ R sum_aside(int n, F f) {
   return (a + b) + (c + d);
 }
 template <class R, class X>
-Moments<R> moments(Solo, const X* u, int n, R eps) {
+ANSER_HD Moments<R> moments(Solo, const X* u, int n, R eps) {
   const R mean = sum_aside<R>(n, [=](int j) { return R(u[j]); }) / R(n);
   const R q = sum_aside<R>(n, [=](int j) { return (R(u[j]) - mean) * (R(u[j]) - mean); });
   return {mean, 1 / std::sqrt(q / R(n) + eps)};
