@@ -20,6 +20,11 @@ BOOST_AUTO_TEST_CASE(what_they_are) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(what_is_not_a_number_stays_so) {
+  for (const auto a : {Activation::none, Activation::relu, Activation::silu, Activation::gelu_new})
+    BOOST_TEST(std::isnan(value(a, std::nan(""))));
+}
+
 BOOST_AUTO_TEST_CASE(slopes_are_their_derivatives) {
   constexpr double step = 1e-5;
   for (const auto a : {Activation::none, Activation::relu, Activation::silu, Activation::gelu_new})

@@ -54,7 +54,7 @@ struct Silu {
 struct Relu {
   template <class T>
   ANSER_HD T operator()(T x) const {
-    return x > 0 ? x : T(0);
+    return x < 0 ? T(0) : x;  // what is not a number stays so, for somebody to notice
   }
   template <class T>
   ANSER_HD T slope(T x) const {
