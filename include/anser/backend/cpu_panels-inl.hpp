@@ -148,7 +148,8 @@ class Panels {
   static constexpr int line = 64 / int(sizeof(T));
   static constexpr int stretch_steps = 4;  // lines of x that pass while a stretch is fetched
   static constexpr int stretch_lines = stretch / line / stretch_steps;
-  static constexpr int fetched = 2;  // lines of the next panel that a tile fetches as it passes a line of x
+  static_assert(stretch_lines <= line);  // at most one a step
+  static constexpr int fetched = 2;      // lines of the next panel that a tile fetches as it passes a line of x
 
   /// y [m, cols] = x [m, depth] w, or added to it; w [depth, whole(cols)].
   struct Product {
@@ -290,8 +291,7 @@ class Panels {
         for (int i = 0; i < line; ++i) {
           if (i < R) __builtin_prefetch(next_x + i * stride, 0, 3);
           if constexpr (requires { next.places; })
-#pragma GCC unroll 16
-            for (int s = i * stretch_lines / line; s < (i + 1) * stretch_lines / line; ++s)
+            if (const int s = i * stretch_lines / line; s < (i + 1) * stretch_lines / line)
               __builtin_prefetch(place + s * 64, 0, 2);
           if (i >= line - fetched) __builtin_prefetch(next.w + (line - 1 - i) * line, 0, 2);
           if (i == line / 2) {
