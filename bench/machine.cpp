@@ -6,6 +6,7 @@
 
 #include <Eigen/Core>
 #include <algorithm>
+#include <anser/backend/cpu_simd-inl.hpp>
 #include <anser/core/isa.hpp>
 #include <chrono>
 #include <cmath>
@@ -57,7 +58,7 @@ float run_chains() {
 }
 
 /// Sums of a tile of a product, with factors of 16 KiB at most: as many as the registers take beside a row of factors.
-constexpr int tile_rows = lanes == 16 ? 8 : 4, tile_vectors = lanes == 16 ? 3 : 2, depth = 64;
+constexpr int tile_rows = lanes == 16 ? 8 : 4, tile_vectors = 3, depth = 64;
 constexpr int tiles = 2000;
 constexpr double tile_operations = 2.0 * lanes * tile_rows * tile_vectors * depth * double(tiles);
 
@@ -74,7 +75,10 @@ float run_tiles() {
     for (int l = 0; l < depth; ++l) {
       Vector b[tile_vectors];
 #pragma GCC unroll 4
-      for (int v = 0; v < tile_vectors; ++v) b[v] = *reinterpret_cast<const Vector*>(&right[l][v * lanes]);
+      for (int v = 0; v < tile_vectors; ++v) {
+        b[v] = *reinterpret_cast<const Vector*>(&right[l][v * lanes]);
+        anser::cpu::simd::keep(b[v]);
+      }
 #pragma GCC unroll 8
       for (int r = 0; r < tile_rows; ++r)
 #pragma GCC unroll 4

@@ -201,8 +201,9 @@ class RoutedLowRank {
   static constexpr int lanes = simd::lanes<T>;
   static constexpr int vectors = simd::panel_vectors;
   static constexpr int cols = vectors * lanes;
-  static constexpr int most_rows = many_registers ? 8 : 4;   // of x or y that are multiplied at once
-  static constexpr int woven_rows = many_registers ? 6 : 4;  // of x beside woven rows of A: all sums stay in registers
+  static constexpr int most_rows = simd::many_registers ? 8 : 4;  // of x or y that are multiplied at once
+  static constexpr int woven_rows =
+      simd::many_registers ? 6 : 4;  // of x beside woven rows of A: all sums stay in registers
   /// Rows of another A beside so many of x.
   static constexpr int dots_for(int rows) { return rows <= woven_rows ? woven : 2; }
   static constexpr int ahead_cols = 2 * cols;         // of B, from what is multiplied to what is fetched
@@ -240,6 +241,7 @@ class RoutedLowRank {
 #pragma GCC unroll 8
       for (int j = 0; j < dots; ++j) {
         va[j] = simd::load(a(j, i));
+        simd::keep(va[j]);
         __builtin_prefetch(ahead(j, i));  // the processor itself stops at each page
       }
 #pragma GCC unroll 8
@@ -329,6 +331,7 @@ class RoutedLowRank {
 #pragma GCC unroll 8
       for (int v = 0; v < Vectors; ++v) {
         line[v] = simd::load(b + v * lanes);
+        simd::keep(line[v]);
         __builtin_prefetch(ahead + v * lanes);
       }
       if (r < Rows) {

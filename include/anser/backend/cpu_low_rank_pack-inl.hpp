@@ -9,9 +9,8 @@
 namespace anser::cpu {
 namespace detail {
 
-inline constexpr bool many_registers = simd::vector_bytes == 64;
 /// So many rows of a packed A lie vector by vector side by side: it is read from end to end, as processors fetch best.
-inline constexpr int woven = many_registers ? 4 : 2;
+inline constexpr int woven = simd::many_registers ? 4 : 2;
 
 template <class T>
 PackedLowRank<T> pack_expert(PieceMemory& pieces, const T* a, const T* b, int rank, int in, int out) {

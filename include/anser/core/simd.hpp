@@ -10,8 +10,19 @@
 /// from being vectorised. Errors are of the order of float's own rounding. Those of double are the standard ones.
 namespace anser::simd {
 
-/// e^x. Zero below -87.3, infinity above 88.3, where the result leaves the normal floats.
+/// c ? a : b of numbers that are both there. Of a choice between them GCC makes a branch around the computation of one,
+/// which might trap, and a loop with a branch becomes one of vectors only where these have masks (AVX-512). Measured on
+/// AVX2: attention without its products took 3.6 times as long.
+ANSER_HD inline float select(bool c, float a, float b) {
+  const std::uint32_t mask = 0u - std::uint32_t(c);
+  return std::bit_cast<float>((std::bit_cast<std::uint32_t>(a) & mask) | (std::bit_cast<std::uint32_t>(b) & ~mask));
+}
+ANSER_HD inline double select(bool c, double a, double b) { return c ? a : b; }
+
+/// e^x. Zero below -87.7, infinity above 88.4, where the result leaves the floats.
 ANSER_HD inline float exp(float x) {
+  x = select(x < -88.f, -88.f, x);    // where the exponent below is 0
+  x = select(x > 89.f, 89.f, x);      // and that of infinity
   constexpr float shift = 0x1.8p23f;  // adding it leaves the nearest integer in the low bits
   const float shifted = x * 1.44269504f + shift;
   const float n = shifted - shift;
@@ -24,8 +35,7 @@ ANSER_HD inline float exp(float x) {
   p = p * r + 0.5f;
   p = p * r * r + r + 1;
   const std::uint32_t exponent = (std::bit_cast<std::uint32_t>(shifted) + 127u) << 23;
-  const float v = p * std::bit_cast<float>(exponent);
-  return x < -87.3f ? 0.f : x > 88.3f ? std::numeric_limits<float>::infinity() : v;
+  return p * std::bit_cast<float>(exponent);
 }
 ANSER_HD inline double exp(double x) { return std::exp(x); }
 
@@ -39,7 +49,7 @@ ANSER_HD inline float tanh(float x) {
   const float s = x * x;
   const float small = x * (1 + s * (-1.f / 3 + s * (2.f / 15 + s * (-17.f / 315))));  // elsewhere digits would cancel
   const float large = 1 - 2 / (1 + exp(2 * x));
-  return s < 0.04f ? small : large;
+  return select(s < 0.04f, small, large);
 }
 ANSER_HD inline double tanh(double x) { return std::tanh(x); }
 
@@ -60,7 +70,7 @@ ANSER_HD inline float erf(float x) {
   q = q * t - 0.284496736f;
   q = q * t + 0.254829592f;
   const float large = 1 - q * t * exp(-s);
-  return s < 0.36f ? small : x < 0 ? -large : large;
+  return select(s < 0.36f, small, select(x < 0, -large, large));
 }
 ANSER_HD inline double erf(double x) { return std::erf(x); }
 

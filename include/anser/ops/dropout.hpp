@@ -149,7 +149,7 @@ struct DropoutReluBackward {
     R* down = dy[r];
     const R by = slope;
     ANSER_SIMD()
-    for (int j = team.rank(); j < n; j += team.size()) down[j] = row[j] > 0 ? by * down[j] : R(0);
+    for (int j = team.rank(); j < n; j += team.size()) down[j] = simd::select(row[j] > 0, by * down[j], R(0));
   }
 };
 
