@@ -44,10 +44,18 @@ struct Linear {
   }
   std::vector<T> routed(int threads) {
     const Threads now(threads);
-    for (int r = 0; r < routing.request.rows; ++r)  // what stands there is overwritten
-      std::fill_n(routing.request.y[r], routing.request.out, T(7));
+    overwrite();
     cpu::multiply_routed(packed, routing.request);
     return routing.y.data;
+  }
+  /// In one pass, also where that is not quicker; empty where it cannot be.
+  std::vector<T> once(int threads) {
+    const Threads now(threads);
+    overwrite();
+    return cpu::multiply_in_one_pass(packed, routing.request) ? routing.y.data : std::vector<T>();
+  }
+  void overwrite() {  // what stands there must not be heard
+    for (int r = 0; r < routing.request.rows; ++r) std::fill_n(routing.request.y[r], routing.request.out, T(7));
   }
 
   Routing<T, T> routing;
@@ -55,17 +63,27 @@ struct Linear {
   CpuWeights packed;
 };
 
-/// Returns the numbers of threads with which it was one pass.
+/// Whether processors such as the one compiled for ever take one pass.
+#if defined(__AVX512F__)
+constexpr bool quicker = true;
+#else
+constexpr bool quicker = false;
+#endif
+
+/// Returns the numbers of threads with which one pass was compared.
 template <class T>
 std::set<int> compare(int rows, int in, int out, int k, int experts, int max_rank, unsigned seed) {
   Linear<T> site(rows, in, out, k, experts, max_rank, seed);
   const auto expected = site.two_passes();
   std::set<int> once;
   for (const int threads : {1, 2, 3}) {
-    if (cpu::in_one_pass(site.packed, site.routing.request, threads)) once.insert(threads);
     BOOST_TEST_INFO("rows " << rows << " in " << in << " out " << out << " k " << k << " experts " << experts
                             << " threads " << threads);
     BOOST_TEST((site.routed(threads) == expected));
+    const auto y = site.once(threads);
+    if (y.empty()) continue;
+    BOOST_TEST((y == expected));
+    once.insert(threads);
   }
   return once;
 }
@@ -110,8 +128,8 @@ BOOST_AUTO_TEST_CASE(where_it_is_one_pass) {
     return cpu::in_one_pass(site.packed, site.routing.request, threads);
   };
   Linear<float> site(64, 200, 480, 2, 30, 16, 1);
-  BOOST_TEST(one_pass(site, 1));
-  BOOST_TEST(one_pass(site, 2));
+  BOOST_TEST(one_pass(site, 1) == quicker);
+  BOOST_TEST(one_pass(site, 2) == quicker);
   BOOST_TEST(!one_pass(site, 999));  // columns do not go round
   Linear<float> few(16, 200, 480, 2, 30, 16, 1);
   BOOST_TEST(!one_pass(few, 1));
@@ -127,6 +145,7 @@ BOOST_AUTO_TEST_CASE(where_it_is_one_pass) {
       break;
     }
   BOOST_TEST(!one_pass(unpacked, 1));
+  BOOST_TEST(unpacked.once(1).empty());
   const auto expected = unpacked.two_passes();
   BOOST_TEST((unpacked.routed(2) == expected));
 }

@@ -89,6 +89,9 @@ struct GroupedLowRank {
   const std::int32_t* begin;                 // [experts + 1] where each expert's slots begin in `order`
   const T* weight;                           // [rows * k]
   Activation activation = Activation::none;  // f
+
+  /// Whether some slot hears an expert that is there; of tables in the host's memory.
+  bool is_used(int e) const { return begin[e] < begin[e + 1] && table[e].rank > 0; }
 };
 
 /// A backend may also offer `gemm_low_rank(w, g)`: g.y = g.x Wᵀ of frozen weights W [g.out, g.in], and `low_rank(g)` on

@@ -39,7 +39,7 @@ class RoutedLowRank {
     double bytes = 0, work = 0;
     for (int e = 0; e < g.experts; ++e) {
       const int rows = g.begin[e + 1] - g.begin[e];
-      if (rows == 0 || g.table[e].rank == 0) continue;
+      if (!g.is_used(e)) continue;
       for (int at = g.begin[e]; at < g.begin[e + 1]; at += share)
         shares_.push_back({e, at, std::min(at + share, g.begin[e + 1])});
       max_rank_ = std::max(max_rank_, g.table[e].rank);
@@ -146,7 +146,7 @@ class RoutedLowRank {
     T* transposed = nullptr;
     for (int e = from; e < to; ++e) {
       const LowRank<T>& expert = g_.table[e];
-      if (g_.begin[e] == g_.begin[e + 1] || expert.rank == 0) continue;
+      if (!g_.is_used(e)) continue;
       const T* panels;
       if (expert.panels) {
         panels = expert.panels + std::ptrdiff_t(first) * expert.rank;
@@ -270,7 +270,7 @@ class RoutedLowRank {
     int beyond = o + ahead_cols - last;
     if (beyond < 0) return place(g_.table[e], o + ahead_cols);
     for (int next = e + 1; next < to; ++next) {
-      if (g_.begin[next] == g_.begin[next + 1] || g_.table[next].rank == 0) continue;
+      if (!g_.is_used(next)) continue;
       if (first + beyond < last) return place(g_.table[next], first + beyond);
       beyond -= last - first;
     }

@@ -35,7 +35,7 @@ class RoutedLinear {
       a.push_back(s.expert == before ? 0 : double(g.table[s.expert].rank) * g.in);
       before = s.expert;
     }
-    for (int e = 0; e < g.experts; ++e) b.push_back(is_used(e) ? double(g.table[e].rank) * g.out : 0);
+    for (int e = 0; e < g.experts; ++e) b.push_back(g.is_used(e) ? double(g.table[e].rank) * g.out : 0);
     // As many groups as there are parts to fetch them in.
     const double all_a = std::accumulate(a.begin(), a.end(), 0.0), all_b = std::accumulate(b.begin(), b.end(), 0.0);
     const int parts = w.panel_count() * rounds(), first = int(parts * all_a / (all_a + all_b));
@@ -72,7 +72,6 @@ class RoutedLinear {
 
   static int bands(int panels) { return (panels + band - 1) / band; }
   int rounds() const { return row_parts_ * w_.block_count() * pieces_; }  // parts of a panel
-  bool is_used(int e) const { return g_.begin[e] < g_.begin[e + 1] && g_.table[e].rank > 0; }
 
   /// Where each of at most `count` groups of neighbours of about the same sum begins, and the end.
   static std::vector<int> cut_evenly(const std::vector<double>& sizes, int count) {
@@ -170,7 +169,7 @@ class RoutedLinear {
     void fetch_b(int which, int group) {
       const Range columns = columns_of(which);
       for (int e = all_.ups_[std::size_t(group)]; e < all_.ups_[std::size_t(group) + 1]; ++e)
-        if (all_.is_used(e))
+        if (g_.is_used(e))
           fetch(g_.table[e].panels + std::ptrdiff_t(columns.begin) * g_.table[e].rank,
                 std::ptrdiff_t(columns.size()) * g_.table[e].rank);
     }
@@ -202,29 +201,45 @@ class RoutedLinear {
 };
 
 template <class T>
-bool in_one_pass(const CpuWeights& w, const GroupedLowRank<T, T>& g, int threads) {
-  constexpr double operations_of_a_byte = 80;  // measured: at 86 both are alike, at 43 one pass is a tenth quicker
-  if (g.rows < one_pass_rows) return false;
+const Panels<T>& panels_of(const CpuWeights& w) {
+  return *static_cast<const Panels<T>*>(w.state.get());
+}
+
+/// Of the used experts; 0 where there is none, or one that is not packed.
+template <class T>
+double packed_bytes(const GroupedLowRank<T, T>& g) {
   double bytes = 0;
   for (int e = 0; e < g.experts; ++e) {
-    if (g.begin[e] == g.begin[e + 1] || g.table[e].rank == 0) continue;
-    if (!g.table[e].panels) return false;
+    if (!g.is_used(e)) continue;
+    if (!g.table[e].panels) return 0;
     bytes += double(sizeof(T)) * g.table[e].rank * (g.in + g.out);
   }
-  const int panels = static_cast<const Panels<T>*>(w.state.get())->panel_count();
-  const int most = (panels + threads - 1) / threads;
-  return panels > 0 && 2.0 * g.rows * g.in * g.out < operations_of_a_byte * bytes &&
+  return bytes;
+}
+
+template <class T>
+bool in_one_pass(const CpuWeights& w, const GroupedLowRank<T, T>& g, int threads) {
+  // Measured on AVX-512: at 86 both are alike, at 43 one pass is a tenth quicker. On AVX2, with half a megabyte of
+  // second-level cache, one pass took 1.36 to 1.40 of the product alone where two took 1.29 to 1.30 (at 37), so never.
+  constexpr double operations_of_a_byte = simd::many_registers ? 80 : 0;
+  if (operations_of_a_byte == 0 || g.rows < one_pass_rows) return false;
+  const int panels = panels_of<T>(w).panel_count(), most = (panels + threads - 1) / threads;
+  return panels > 0 && 2.0 * g.rows * g.in * g.out < operations_of_a_byte * packed_bytes(g) &&
          double(most) * threads <= 1.1 * panels;
 }
 
 template <class T>
+bool multiply_in_one_pass(const CpuWeights& w, const GroupedLowRank<T, T>& g) {
+  if (packed_bytes(g) == 0 || panels_of<T>(w).panel_count() == 0) return false;
+  RoutedLinear<T>(panels_of<T>(w), g).run();
+  return true;
+}
+
+template <class T>
 void multiply_routed(const CpuWeights& w, const GroupedLowRank<T, T>& g) {
-  if (in_one_pass(w, g, thread_count())) {
-    RoutedLinear<T>(*static_cast<const Panels<T>*>(w.state.get()), g).run();
-  } else {
-    multiply<T>(w, g.x, g.rows, g.y);
-    RoutedLowRank<T, T>(g).run();
-  }
+  if (in_one_pass(w, g, thread_count()) && multiply_in_one_pass(w, g)) return;
+  multiply<T>(w, g.x, g.rows, g.y);
+  RoutedLowRank<T, T>(g).run();
 }
 
 }  // namespace detail
@@ -234,6 +249,12 @@ ANSER_INLINE bool in_one_pass(const CpuWeights& w, const GroupedLowRank<float, f
 }
 ANSER_INLINE bool in_one_pass(const CpuWeights& w, const GroupedLowRank<double, double>& g, int threads) {
   return detail::in_one_pass(w, g, threads);
+}
+ANSER_INLINE bool multiply_in_one_pass(const CpuWeights& w, const GroupedLowRank<float, float>& g) {
+  return detail::multiply_in_one_pass(w, g);
+}
+ANSER_INLINE bool multiply_in_one_pass(const CpuWeights& w, const GroupedLowRank<double, double>& g) {
+  return detail::multiply_in_one_pass(w, g);
 }
 ANSER_INLINE void multiply_routed(const CpuWeights& w, const GroupedLowRank<float, float>& g) {
   detail::multiply_routed(w, g);
