@@ -26,6 +26,8 @@ BOOST_AUTO_TEST_CASE(help_teaches) {
     BOOST_TEST(help.find("Examples:") != std::string::npos, command);
     BOOST_TEST(help.find("anser " + command) != std::string::npos, command);
   }
+  BOOST_TEST(all.find("Writes DIR/report.html, a page of an experiment's results\n") != std::string::npos,
+             all);  // a summary ends where a sentence does
   for (const std::string command : {"pool list", "pool check"})
     BOOST_TEST(run_well(command + " --help").find("Examples:") != std::string::npos, command);
   const auto generate = run_well("generate --help");
