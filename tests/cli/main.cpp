@@ -89,6 +89,9 @@ BOOST_AUTO_TEST_CASE(models_at_fault) {
   write(broken / "model.safetensors", weights);
   write(broken / "config.json", "{\"model_type\": \"gpt2\"}");
   run_badly("generate --model broken --prompt x", 1, "gpt2");
+  const auto vocabulary = read(broken / "spiece.model");
+  write(broken / "spiece.model", vocabulary.substr(0, vocabulary.size() - 1));
+  run_badly("generate --model broken --prompt x", 1, "broken/spiece.model: is cut short; fetch the file again");
   fs::remove(broken / "spiece.model");
   run_badly("generate --model broken --prompt x", 1, "spiece.model");
 }
@@ -142,4 +145,6 @@ BOOST_AUTO_TEST_CASE(the_demo_shows_routing) {
   BOOST_TEST(read(demo() / "note.txt") == "mine");
   BOOST_TEST(read(demo() / "model" / "model.safetensors") == weights);
   run_badly("demo --output /proc/nowhere", 1, "/proc/nowhere");
+  run_badly("generate " + demo_model() + "--prompt x --max-new-tokens 1 --output /proc/x.jsonl", 1,
+            "name another folder");
 }
