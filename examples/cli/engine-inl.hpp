@@ -16,8 +16,7 @@ class EngineOn final : public Engine {
       : device_(std::move(device)), files_(ModelDirectory::open(o.model)), model_(*device_, read_config(*files_)) {
     const auto surplus = model_.load(*files_);
     if (!o.pool.empty()) {
-      pool_ = load_pool(o.pool, {o.skip_broken, files_->hash()});
-      choose(pool_, o.router);
+      pool_ = load_pool(o.pool, {o.skip_broken, files_->hash(), o.router.allow, o.router.deny});
       check_against(pool_, linears(model_));
       hear(o.router);
     }

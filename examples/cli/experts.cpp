@@ -40,21 +40,9 @@ ExpertSummary summarise(const Expert& e) {
 }
 
 std::string names_of(const Pool& pool) {
-  constexpr std::size_t most = 20;
-  std::string all;
-  for (std::size_t e = 0; e < std::min(most, pool.experts.size()); ++e) all += (e ? ", " : "") + pool.experts[e].name;
-  return pool.experts.size() > most ? concat(all, " and ", pool.experts.size() - most, " more") : all;
-}
-
-void choose(Pool& pool, const RouterOptions& o) {
-  const auto names = [](const std::vector<std::string>& list, const Expert& e) { return contains(list, e.name); };
-  for (const auto* list : {&o.allow, &o.deny})
-    for (const std::string& name : *list)
-      check(std::any_of(pool.experts.begin(), pool.experts.end(), [&](const Expert& e) { return e.name == name; }),
-            pool.origin, ": there is no expert ", name, "; there are ", names_of(pool));
-  std::erase_if(pool.experts,
-                [&](const Expert& e) { return (!o.allow.empty() && !names(o.allow, e)) || names(o.deny, e); });
-  check(!pool.experts.empty(), pool.origin, ": --allow and --deny leave no expert");
+  std::vector<std::string> names;
+  for (const Expert& e : pool.experts) names.push_back(e.name);
+  return list_names(names);
 }
 
 namespace {

@@ -22,10 +22,6 @@ ExpertSummary summarise(const Expert& expert);
 /// Their names, for messages; of many the first.
 std::string names_of(const Pool& pool);
 
-/// Keeps of a pool what --allow names, or all that --deny does not. Throws Error for a name that no expert has, and
-/// where nobody is left.
-void choose(Pool& pool, const RouterOptions& o);
-
 /// Whether a router is told each example's task.
 inline bool names_tasks(const std::string& router) { return router == "tag" || router == "latent-skills"; }
 /// What a router that was trained with this pool is told again. Throws Error where it was trained with another router,

@@ -109,11 +109,13 @@ void add_pool_options(Command& command, EngineOptions& o, bool required, std::ve
   command.add_option("--allow", o.router.allow, "Experts that may be heard; all others are as if they were not there")
       ->needs(pool)
       ->delimiter(',')
+      ->check(Trimmed{})
       ->type_name("NAMES")
       ->group("Experts");
   command.add_option("--deny", o.router.deny, "Experts that are as if they were not there")
       ->needs(pool)
       ->delimiter(',')
+      ->check(Trimmed{})
       ->type_name("NAMES")
       ->group("Experts");
   command.add_flag("--skip-broken", o.skip_broken, "Leave broken expert directories out instead of stopping")

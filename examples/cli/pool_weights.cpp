@@ -189,10 +189,12 @@ void add_pool_weights(Command& pool) {
       ->group("Search");
   c.add_option("--allow", o->engine.router.allow, "Experts that alone are in the pool")
       ->delimiter(',')
+      ->check(Trimmed{})
       ->type_name("NAMES")
       ->group("Data");
   c.add_option("--deny", o->engine.router.deny, "Experts that are not")
       ->delimiter(',')
+      ->check(Trimmed{})
       ->type_name("NAMES")
       ->group("Data");
   c.add_flag("--skip-broken", o->engine.skip_broken, "Leave broken expert directories out instead of stopping");

@@ -101,7 +101,15 @@ BOOST_AUTO_TEST_CASE(some_of_a_pool) {
   for (const auto& name : who)
     if (name != who[2]) others += (others.empty() ? "" : ",") + name;
   BOOST_TEST(scores(demo_pool() + "--router uniform --deny " + others) == one);
-  run_badly("score " + demo_pool() + "--deny nobody --input asked.jsonl", 1, "there is no expert nobody");
+  BOOST_TEST(scores(demo_pool() + "--router uniform --allow ' " + who[2] + " , " + who[2] + "'") == one);
+  run_badly("score " + demo_pool() + "--allow 'a, ,b' --input asked.jsonl", 2, "a name is empty");
+  // Who is denied is as if not there, however broken.
+  fs::copy(demo() / "pool", scratch() / "partly", fs::copy_options::recursive);
+  write(scratch() / "partly" / who[0] / "adapter_model.safetensors", "cut");
+  run_badly("score " + demo_model() + "--pool partly --input asked.jsonl", 1, who[0]);
+  BOOST_TEST(scores(demo_model() + "--pool partly --router uniform --deny " + others) == one);
+  run_badly("score " + demo_pool() + "--deny nobody --input asked.jsonl", 1,
+            "there is no expert \"nobody\"; there are arithmetic");
   run_badly("score " + demo_pool() + "--allow " + who[0] + " --deny " + who[0] + " --input asked.jsonl", 1,
             "leave no expert");
 }
