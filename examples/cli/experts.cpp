@@ -46,6 +46,34 @@ std::string names_of(const Pool& pool) {
 }
 
 namespace {
+void check_tensors(const Source& source, const std::vector<std::string>& unused) {
+  for (const auto& name : source.names()) {
+    if (contains(unused, name)) continue;
+    const auto t = source.find(name);
+    check_finite(*t);
+    if (t->evict) t->evict();
+  }
+}
+}  // namespace
+
+void blame(const Source& model, const std::vector<std::string>& unused, std::span<const Expert> heard,
+           const std::string& dtype) {
+  const std::string found = "the model's logits or routing weights are not finite";
+  try {
+    check_tensors(model, unused);
+    for (const Expert& e : heard)
+      for (const auto* source : {&e.tensors, &e.gates, &e.activations})
+        if (*source) check_tensors(**source, {});
+  } catch (const Error& error) {
+    throw NotFinite(concat(found, ": ", error.what()));
+  }
+  throw NotFinite(concat(found, ", and all that the files hold is: a product overflowed; ",
+                         dtype == "f32" ? "" : "try --dtype f32, or ",
+                         "look whether an expert's scale (lora_alpha over r) or a weight is far too large (`anser "
+                         "inspect --values`)"));
+}
+
+namespace {
 
 std::vector<int> by_task(const std::vector<Json>& records, const Pool& pool, const RouterOptions& o) {
   std::vector<int> experts;

@@ -54,6 +54,8 @@ void run(const ForwardOptions& o) {
   const auto r = [&] {
     try {
       return engine->forward(input, target, o.routing, {});
+    } catch (const NotFinite&) {  // no fault of the tensors that went in
+      throw;
     } catch (const Error& error) {
       fail(file.origin(), ": ", error.what());
     }

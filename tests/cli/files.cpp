@@ -64,6 +64,39 @@ BOOST_AUTO_TEST_CASE(numbers_that_are_not_finite_are_never_written) {
   BOOST_TEST(!fs::exists(scratch() / "o.safetensors"));
 }
 
+BOOST_AUTO_TEST_CASE(what_is_not_finite_is_found) {
+  const auto spoil = [](const fs::path& path, const std::string& tensor) {  // its first number becomes NaN
+    const auto at = Safetensors(path.string()).entry(tensor)->offset;
+    write(path, read(path).replace(at, 4, std::string("\x00\x00\xc0\x7f", 4)));
+  };
+  write(scratch() / "nan.jsonl", "{\"input\": \"a\", \"target\": \"b\", \"choices\": [\"c\"]}\n");
+  fs::copy(demo() / "model", scratch() / "nan-model", fs::copy_options::recursive);
+  spoil(scratch() / "nan-model/model.safetensors", "encoder.final_layer_norm.weight");
+  const std::string
+      pool_of_demo = (demo() / "pool").string(),
+      of_model = "nan-model/model.safetensors: encoder.final_layer_norm.weight holds NaN or infinity, first at index 0";
+  for (const std::string& command : {std::string("score"), std::string("generate"), "trace --pool " + pool_of_demo})
+    run_badly(command + " --model nan-model --input nan.jsonl", 1, of_model);
+
+  fs::copy(demo() / "pool", scratch() / "nan-pool", fs::copy_options::recursive);
+  const std::string tensor = "base_model.model.encoder.block.0.layer.0.SelfAttention.v.lora_B.weight";
+  spoil(scratch() / "nan-pool/french/adapter_model.safetensors", tensor);
+  const std::string pool = demo_model() + "--pool nan-pool --input nan.jsonl ";
+  const std::string of_expert = "not finite: nan-pool/french/adapter_model.safetensors: " + tensor;
+  run_badly("score --router uniform " + pool, 1, of_expert);
+  run_badly("generate --router uniform " + pool, 1, of_expert);
+  run_badly("score --router single --expert french " + pool, 1, of_expert);
+  for (const std::string heard : {"--router single --expert dates", "--router none", "--router uniform --deny french"})
+    run_well("score " + heard + ' ' + pool);
+
+  fs::copy(demo() / "pool", scratch() / "wild", fs::copy_options::recursive);
+  auto config = read(scratch() / "wild/french/adapter_config.json");
+  const auto at = config.find("\"lora_alpha\": ") + 14;
+  config.replace(at, config.find_first_of(",\n", at) - at, "1e300");
+  write(scratch() / "wild/french/adapter_config.json", config);
+  run_badly("score " + demo_model() + "--pool wild --router uniform --input nan.jsonl", 1, "a product overflowed");
+}
+
 BOOST_AUTO_TEST_CASE(checks_find_faults) {
   const auto pool = scratch() / "faulty";
   fs::copy(demo() / "pool", pool, fs::copy_options::recursive);
