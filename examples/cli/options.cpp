@@ -168,6 +168,17 @@ std::string nearest(const std::string& word, const std::vector<std::string>& nam
   return best;
 }
 
+void check_output(const std::string& output, const std::vector<std::pair<std::string, std::string>>& inputs,
+                  const RouterOptions& router) {
+  auto read = inputs;
+  read.insert(read.end(), {{"--weights", router.weights}, {"--tasks-to-experts", router.tasks}});
+  for (const auto& [option, path] : read) {
+    std::error_code none;  // a file that is not there yet is no other's; links lead to one and the same
+    check(output.empty() || path.empty() || !std::filesystem::equivalent(output, path, none), output,
+          ": --output would take the place of what ", option, " reads; name another file");
+  }
+}
+
 void warn_of(const Pool& pool) {
   std::vector<std::string> lines;
   for (const auto& line : pool.skipped) lines.push_back("left out: " + line);

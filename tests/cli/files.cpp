@@ -97,6 +97,27 @@ BOOST_AUTO_TEST_CASE(what_is_not_finite_is_found) {
   run_badly("score " + demo_model() + "--pool wild --router uniform --input nan.jsonl", 1, "a product overflowed");
 }
 
+BOOST_AUTO_TEST_CASE(no_output_takes_the_place_of_an_input) {
+  const auto kept = [](const std::string& arguments, const std::string& file, const std::string& option) {
+    const auto before = read(scratch() / file);
+    run_badly(arguments, 1, "--output would take the place of what " + option + " reads");
+    BOOST_TEST(read(scratch() / file) == before, arguments);
+  };
+  write(scratch() / "same.jsonl", "{\"input\": \"a\", \"target\": \"b\", \"choices\": [\"c\"]}\n");
+  fs::create_symlink("same.jsonl", scratch() / "link.jsonl");
+  const std::string pool = (demo() / "pool").string();
+  for (const std::string& command : {std::string("generate "), std::string("score "), "trace --pool " + pool + ' '})
+    for (const std::string output : {"same.jsonl", "./same.jsonl", "link.jsonl"})
+      kept(command + demo_model() + "--input same.jsonl --output " + output, "same.jsonl", "--input");
+  kept("pool weights " + pool + ' ' + demo_model() + "--data same.jsonl --output same.jsonl", "same.jsonl", "--data");
+  write(scratch() / "mix.json", "{\"dates\": 1}");
+  kept("eval " + demo_pool() + "--router weights --weights mix.json --tasks tasks --output mix.json", "mix.json",
+       "--weights");
+  fs::copy(golden("v1_1/golden.safetensors"), scratch() / "same.safetensors");
+  kept("forward " + demo_model() + "--tensors same.safetensors --output same.safetensors", "same.safetensors",
+       "--tensors");
+}
+
 BOOST_AUTO_TEST_CASE(checks_find_faults) {
   const auto pool = scratch() / "faulty";
   fs::copy(demo() / "pool", pool, fs::copy_options::recursive);
