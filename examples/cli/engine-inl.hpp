@@ -205,6 +205,7 @@ class EngineOn final : public Engine {
       f(Lora{});
   }
   void attach_by_name(const RouterOptions& o, std::span<const Expert> experts) {
+    if (o.name == "none") experts = {};  // nobody is heard, so it does not matter whether they could be together
     with_module(pool_.kind, [&](auto module) { attach_with(module, o, experts); });
   }
   template <class Module>

@@ -135,6 +135,21 @@ BOOST_AUTO_TEST_CASE(checks_find_faults) {
   run_well("pool check faulty --headers");
   write(pool / "dates" / "gate.safetensors", sound);
   run_well("pool check faulty");
+  std::vector<anser::NamedTensor> zeros;  // a warning: nothing is broken
+  const std::vector<float> nothing(4096);
+  const auto trained = Safetensors::open((pool / "dates" / "gate.safetensors").string());
+  for (const auto& name : trained->names())
+    zeros.emplace_back(
+        name, zeros.size() < 3 ? anser::stored_view(nothing.data(), trained->find(name)->shape) : *trained->find(name));
+  const std::string words = anser::concat("dates/gate.safetensors: 3 of ", zeros.size(),
+                                          " gates are all zeros, such as ", trained->names()[0]);
+  anser::write_safetensors((scratch() / "zeros.safetensors").string(), zeros);
+  write(pool / "dates" / "gate.safetensors", read(scratch() / "zeros.safetensors"));
+  const auto warned = run("pool check faulty");
+  BOOST_TEST(warned.status == 0);
+  BOOST_TEST(warned.err.find(words) != std::string::npos, warned.err);
+  BOOST_TEST(run("pool check faulty --headers").err.find("zeros") == std::string::npos);
+  write(pool / "dates" / "gate.safetensors", sound);
   fs::remove(pool / "french" / "gate.safetensors");
   fault("these have none: french");
   write(pool / "weather" / "adapter_model.safetensors", "short");
