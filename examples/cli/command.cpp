@@ -10,6 +10,14 @@ Named::Named() {
   find_fault = [](std::string& path) { return path.empty() ? std::string("the file's name is empty") : std::string(); };
 }
 
+Trimmed::Trimmed() {
+  find_fault = [](std::string& name) {
+    name.erase(0, std::min(name.find_first_not_of(" \t"), name.size()));
+    name.erase(name.find_last_not_of(" \t") + 1);
+    return name.empty() ? std::string("a name is empty; write them as a,b") : std::string();
+  };
+}
+
 Among::Among(std::vector<std::string> words) {
   for (const auto& w : words) description += (description.empty() ? "{" : ",") + w;
   description += '}';

@@ -27,6 +27,11 @@ struct Named : Check {
   Named();
 };
 
+/// A name in a comma list, whose blanks around it go.
+struct Trimmed : Check {
+  Trimmed();
+};
+
 /// One of these words.
 struct Among : Check {
   explicit Among(std::vector<std::string> words);

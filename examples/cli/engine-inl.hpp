@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <anser/t5.hpp>
 #include <cmath>
+#include <span>
 
 #include "engine.hpp"
 #include "experts.hpp"
@@ -13,18 +14,20 @@ template <Backend B>
 class EngineOn final : public Engine {
  public:
   EngineOn(std::unique_ptr<B> device, const EngineOptions& o)
-      : device_(std::move(device)), files_(ModelDirectory::open(o.model)), model_(*device_, read_config(*files_)) {
-    const auto surplus = model_.load(*files_);
+      : device_(std::move(device)),
+        files_(ModelDirectory::open(o.model)),
+        model_(*device_, read_config(*files_)),
+        dtype_(o.dtype) {
+    surplus_ = model_.load(*files_);
     if (!o.pool.empty()) {
-      pool_ = load_pool(o.pool, {o.skip_broken, files_->hash()});
-      choose(pool_, o.router);
+      pool_ = load_pool(o.pool, {o.skip_broken, files_->hash(), o.router.allow, o.router.deny});
       check_against(pool_, linears(model_));
       hear(o.router);
     }
-    if (!surplus.empty())
+    if (!surplus_.empty())
       pool_.warnings.insert(pool_.warnings.begin(),
-                            concat(files_->origin(), ": ", surplus.size(), " tensors are no part of a T5 and are not ",
-                                   "used, such as ", surplus[0], "; is config.json of the same model?"));
+                            concat(files_->origin(), ": ", surplus_.size(), " tensors are no part of a T5 and are not ",
+                                   "used, such as ", surplus_[0], "; is config.json of the same model?"));
     model_.pack();
   }
 
@@ -40,16 +43,18 @@ class EngineOn final : public Engine {
   }
 
   std::vector<Generated> generate(const Tokens& input, const Generation& o, std::vector<int> given) override {
-    auto batch = of_examples(std::move(given));
-    auto session = model_.encode({*device_}, input, batch);
-    return anser::generate(model_, session, o);
+    const auto batch = of_examples(std::move(given));
+    return or_blame(heard(), [&] {
+      auto session = model_.encode({*device_}, input, batch);
+      return anser::generate(model_, session, o);
+    });
   }
 
   std::vector<std::vector<double>> score(const Tokens& input,
                                          const std::vector<std::vector<std::vector<std::int32_t>>>& choices,
                                          std::vector<int> given) override {
     const auto batch = of_examples(std::move(given));
-    return score_choices(model_, Context<B>{*device_}, input, choices, batch);
+    return or_blame(heard(), [&] { return score_choices(model_, Context<B>{*device_}, input, choices, batch); });
   }
 
   std::vector<std::vector<std::int32_t>> force(const Tokens& input,
@@ -60,7 +65,7 @@ class EngineOn final : public Engine {
     const Context<B> cx{*device_};
     auto session = model_.encode(cx, input, of_examples(std::move(given)));
     const auto logits = floats(model_.decode(cx, session, shift_right(labels, config().start, config().pad), false));
-    check_finite(logits);
+    or_blame(heard(), [&] { check_numbers(logits); });
     std::vector<std::vector<std::int32_t>> likeliest;
     auto row = logits.begin();
     for (const auto& target : targets) {
@@ -86,8 +91,10 @@ class EngineOn final : public Engine {
                      [](const auto& a, const auto& b) { return a.site.index < b.site.index; });
     for (const auto& t : trace)
       r.routing.push_back({t.site.name, t.site.stack, t.site.rows, t.expert.cols(), t.expert.host(), floats(t.weight)});
-    check_finite(r.logits);
-    for (const auto& d : r.routing) check_finite(d.weight);
+    or_blame(heard(), [&] {
+      check_numbers(r.logits);
+      for (const auto& d : r.routing) check_numbers(d.weight);
+    });
     return r;
   }
 
@@ -128,7 +135,7 @@ class EngineOn final : public Engine {
     experts_of(model_)([&](const std::string& name, Real<B>& t) {
       if (const auto at = name.rfind(".activation."); at != name.npos) {
         rows.push_back({name.substr(0, at), floats(t)});
-        check_finite(rows.back().mean);
+        or_blame({&expert, 1}, [&] { check_numbers(rows.back().mean); });
       }
     });
     return rows;
@@ -167,10 +174,26 @@ class EngineOn final : public Engine {
     (by_task_ ? batch.task : batch.expert) = std::move(given);
     return batch;
   }
-  static void check_finite(const std::vector<float>& numbers) {
-    check(std::all_of(numbers.begin(), numbers.end(), [](float v) { return std::isfinite(v); }),
-          "the model's logits or routing weights are not finite; a weight or an expert holds NaN or overflows (`anser "
-          "inspect --values` and `anser pool check` find it)");
+  /// Whom the router may give a token to.
+  std::span<const Expert> heard() const {
+    const std::span<const Expert> all(pool_.experts);
+    if (weighed_ || (router_.name != "none" && router_.name != "single")) return all;
+    if (router_.name == "none") return {};
+    const auto only = std::find_if(all.begin(), all.end(), [&](const Expert& e) { return e.name == router_.expert; });
+    return all.subspan(std::size_t(only - all.begin()), 1);
+  }
+  /// What `compute` makes; where that is not finite, an Error that names the file at fault.
+  template <class F>
+  auto or_blame(std::span<const Expert> experts, F&& compute) const {
+    try {
+      return compute();
+    } catch (const NotFinite&) {
+      blame(*files_, surplus_, experts, dtype_);
+    }
+  }
+  static void check_numbers(const std::vector<float>& numbers) {
+    if (!std::all_of(numbers.begin(), numbers.end(), [](float v) { return std::isfinite(v); }))
+      throw NotFinite("the model's logits or routing weights are not finite");
   }
   template <class F>
   static void with_module(const std::string& kind, F&& f) {
@@ -181,11 +204,12 @@ class EngineOn final : public Engine {
     else
       f(Lora{});
   }
-  void attach_by_name(const RouterOptions& o, const std::vector<Expert>& experts) {
+  void attach_by_name(const RouterOptions& o, std::span<const Expert> experts) {
+    if (o.name == "none") experts = {};  // nobody is heard, so it does not matter whether they could be together
     with_module(pool_.kind, [&](auto module) { attach_with(module, o, experts); });
   }
   template <class Module>
-  void attach_with(Module module, const RouterOptions& o, const std::vector<Expert>& experts) {
+  void attach_with(Module module, const RouterOptions& o, std::span<const Expert> experts) {
     std::string known;
     bool found = false;
     each_router(o, [&](const std::string& name, const char*, auto router) {
@@ -197,9 +221,9 @@ class EngineOn final : public Engine {
     check(found, "--router: there is no router ", o.name, "; known are ", known);
   }
   template <class Module, class R>
-  void attach_routed(Module module, R router, const std::string& name, const std::vector<Expert>& experts) {
+  void attach_routed(Module module, R router, const std::string& name, std::span<const Expert> experts) {
     if constexpr (Combines<Module, R>)
-      attach(model_, std::span<const Expert>(experts), module, router);
+      attach(model_, experts, module, router);
     else
       fail("the router ", name, " cannot be combined with ", pool_.kind,
            " experts: they do not have what it asks for (docs/routed.md#combinations)");
@@ -212,6 +236,8 @@ class EngineOn final : public Engine {
   std::unique_ptr<B> device_;
   std::shared_ptr<const ModelDirectory> files_;
   T5Model<B> model_;
+  std::vector<std::string> surplus_;  // tensors of the model's files that it does not read
+  std::string dtype_;
   Pool pool_;
   RouterOptions router_;
   bool weighed_ = false;  // who is heard is what weigh said

@@ -83,6 +83,9 @@ std::string task_table(const Results& results, const std::vector<Task>& tasks) {
 }
 
 void run(EvalOptions o) {
+  const bool is_file = o.output.ends_with(".json");
+  const std::string results_file = o.output.empty() || is_file ? o.output : o.output + "/results.json";
+  check_output(results_file, {}, o.engine.router);
   if (o.engine.pool.empty()) o.routers = {"none"};
   auto& metrics = o.evaluation.metrics;
   if (metrics.empty()) {
@@ -108,8 +111,7 @@ void run(EvalOptions o) {
     experts.push_back(experts_for(exam.records, engine->pool(), router, o.engine.threads));
   }
   std::unique_ptr<OutputFile> file;
-  const bool is_file = o.output.ends_with(".json");
-  if (!o.output.empty()) file = std::make_unique<OutputFile>(is_file ? o.output : o.output + "/results.json");
+  if (!o.output.empty()) file = std::make_unique<OutputFile>(results_file);
 
   Results results({o.seed});
   results.note("version", quote(ANSER_VERSION));

@@ -40,21 +40,37 @@ ExpertSummary summarise(const Expert& e) {
 }
 
 std::string names_of(const Pool& pool) {
-  constexpr std::size_t most = 20;
-  std::string all;
-  for (std::size_t e = 0; e < std::min(most, pool.experts.size()); ++e) all += (e ? ", " : "") + pool.experts[e].name;
-  return pool.experts.size() > most ? concat(all, " and ", pool.experts.size() - most, " more") : all;
+  std::vector<std::string> names;
+  for (const Expert& e : pool.experts) names.push_back(e.name);
+  return list_names(names);
 }
 
-void choose(Pool& pool, const RouterOptions& o) {
-  const auto names = [](const std::vector<std::string>& list, const Expert& e) { return contains(list, e.name); };
-  for (const auto* list : {&o.allow, &o.deny})
-    for (const std::string& name : *list)
-      check(std::any_of(pool.experts.begin(), pool.experts.end(), [&](const Expert& e) { return e.name == name; }),
-            pool.origin, ": there is no expert ", name, "; there are ", names_of(pool));
-  std::erase_if(pool.experts,
-                [&](const Expert& e) { return (!o.allow.empty() && !names(o.allow, e)) || names(o.deny, e); });
-  check(!pool.experts.empty(), pool.origin, ": --allow and --deny leave no expert");
+namespace {
+void check_tensors(const Source& source, const std::vector<std::string>& unused) {
+  for (const auto& name : source.names()) {
+    if (contains(unused, name)) continue;
+    const auto t = source.find(name);
+    check_finite(*t);
+    if (t->evict) t->evict();
+  }
+}
+}  // namespace
+
+void blame(const Source& model, const std::vector<std::string>& unused, std::span<const Expert> heard,
+           const std::string& dtype) {
+  const std::string found = "the model's logits or routing weights are not finite";
+  try {
+    check_tensors(model, unused);
+    for (const Expert& e : heard)
+      for (const auto* source : {&e.tensors, &e.gates, &e.activations})
+        if (*source) check_tensors(**source, {});
+  } catch (const Error& error) {
+    throw NotFinite(concat(found, ": ", error.what()));
+  }
+  throw NotFinite(concat(found, ", and all that the files hold is: a product overflowed; ",
+                         dtype == "f32" ? "" : "try --dtype f32, or ",
+                         "look whether an expert's scale (lora_alpha over r) or a weight is far too large (`anser "
+                         "inspect --values`)"));
 }
 
 namespace {

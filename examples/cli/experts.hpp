@@ -1,6 +1,7 @@
 #pragma once
 #include <anser/io/json.hpp>
 #include <anser/io/pool.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,9 +23,10 @@ ExpertSummary summarise(const Expert& expert);
 /// Their names, for messages; of many the first.
 std::string names_of(const Pool& pool);
 
-/// Keeps of a pool what --allow names, or all that --deny does not. Throws Error for a name that no expert has, and
-/// where nobody is left.
-void choose(Pool& pool, const RouterOptions& o);
+/// Throws NotFinite that names the first tensor of a model or of experts that is not finite, or says that a product
+/// overflowed where all are. `unused`: tensors of the model that nobody reads. For a run that has failed: it reads all.
+[[noreturn]] void blame(const Source& model, const std::vector<std::string>& unused, std::span<const Expert> heard,
+                        const std::string& dtype);
 
 /// Whether a router is told each example's task.
 inline bool names_tasks(const std::string& router) { return router == "tag" || router == "latent-skills"; }

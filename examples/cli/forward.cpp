@@ -37,6 +37,7 @@ Tokens read_tokens(const Safetensors& file, const char* name) {
 }
 
 void run(const ForwardOptions& o) {
+  check_output(o.output, {{"--tensors", o.tensors}}, o.engine.router);
   const Safetensors file(o.tensors);
   Tokens input = read_tokens(file, "input_ids");
   const Tokens target = read_tokens(file, "decoder_input_ids");
@@ -54,6 +55,8 @@ void run(const ForwardOptions& o) {
   const auto r = [&] {
     try {
       return engine->forward(input, target, o.routing, {});
+    } catch (const NotFinite&) {  // no fault of the tensors that went in
+      throw;
     } catch (const Error& error) {
       fail(file.origin(), ": ", error.what());
     }

@@ -85,9 +85,9 @@ std::string Formatter::make_option_opts(const CLI::Option* option) const {
 }
 
 std::string Formatter::make_subcommand(const CLI::App* command) const {
-  std::string text = command->get_description();
-  text.resize(std::min(text.find_first_of(".:"), text.size()));
+  std::string text = command->get_description() + ' ';
   std::replace(text.begin(), text.end(), '\n', ' ');
+  text.resize(std::min({text.find(". "), text.find(": "), text.size() - 1}));  // not at the dot of report.html
   return fmt::format("  {:<12}{}\n", command->get_name(), text);
 }
 

@@ -109,11 +109,13 @@ void add_pool_options(Command& command, EngineOptions& o, bool required, std::ve
   command.add_option("--allow", o.router.allow, "Experts that may be heard; all others are as if they were not there")
       ->needs(pool)
       ->delimiter(',')
+      ->check(Trimmed{})
       ->type_name("NAMES")
       ->group("Experts");
   command.add_option("--deny", o.router.deny, "Experts that are as if they were not there")
       ->needs(pool)
       ->delimiter(',')
+      ->check(Trimmed{})
       ->type_name("NAMES")
       ->group("Experts");
   command.add_flag("--skip-broken", o.skip_broken, "Leave broken expert directories out instead of stopping")
@@ -164,6 +166,17 @@ std::string nearest(const std::string& word, const std::vector<std::string>& nam
     }
   }
   return best;
+}
+
+void check_output(const std::string& output, const std::vector<std::pair<std::string, std::string>>& inputs,
+                  const RouterOptions& router) {
+  auto read = inputs;
+  read.insert(read.end(), {{"--weights", router.weights}, {"--tasks-to-experts", router.tasks}});
+  for (const auto& [option, path] : read) {
+    std::error_code none;  // a file that is not there yet is no other's; links lead to one and the same
+    check(output.empty() || path.empty() || !std::filesystem::equivalent(output, path, none), output,
+          ": --output would take the place of what ", option, " reads; name another file");
+  }
 }
 
 void warn_of(const Pool& pool) {

@@ -1,10 +1,13 @@
 #include <fmt/core.h>
 #include <anser/cpu.hpp>
 #include <anser/io/hf.hpp>
+#include <anser/module/adapter.hpp>
 #include <anser/t5.hpp>
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <optional>
 
 #include "experts.hpp"
 #include "options.hpp"
@@ -55,6 +58,36 @@ void check_gates(const Expert& e, std::vector<std::string>& problems) {
         concat(e.gates->origin(), ": ", missing, " of ", e.sites.size(), " sites have no gate, such as ", first));
 }
 
+/// Gates that no training has moved from 0 choose nobody: no fault of a file, and hardly what was meant.
+void find_untrained(const Expert& e, std::vector<std::string>& warnings) {
+  std::size_t zeros = 0, all = 0;
+  std::string first;
+  for (const auto& site : e.sites) {
+    const auto gate = e.gates->find(site);
+    if (!gate) continue;
+    ++all;
+    std::vector<double> numbers(gate->shape.size());
+    convert(*gate, numbers.data());
+    if (std::any_of(numbers.begin(), numbers.end(), [](double v) { return v != 0; })) continue;
+    if (zeros++ == 0) first = site;
+  }
+  if (zeros)
+    warnings.push_back(concat(e.gates->origin(), ": ", zeros, " of ", all, " gates are all zeros, such as ", first,
+                              ": they were not trained (`anser train gate` does)"));
+}
+
+/// Adapters share what stands around them at a site, so each must fit the first that acts there.
+void find_unlike_adapters(const Pool& pool, std::vector<std::string>& problems) {
+  if (pool.kind != Adapter::On<AnyBackend>::kind) return;
+  std::map<std::string, const Expert*> first;
+  for (const Expert& e : pool.experts) try {
+      for (const auto& site : e.sites)
+        if (const auto [at, is_first] = first.try_emplace(site, &e); !is_first) check_together(*at->second, e, site);
+    } catch (const Error& error) {
+      problems.push_back(error.what());
+    }
+}
+
 void check_pool(const PoolReadOptions& o) {
   std::vector<std::string> problems;
   std::vector<LinearSizes> sites;
@@ -69,8 +102,7 @@ void check_pool(const PoolReadOptions& o) {
   PoolOptions options{true, hash};
   Pool pool = load_pool(o.directory, options);
   if (!o.skip_broken) problems.swap(pool.skipped);
-  warn_of(pool);
-  Progress progress("checking", pool.experts.size());
+  std::optional<Progress> progress(std::in_place, "checking", pool.experts.size());
   std::size_t gated = 0;
   for (const Expert& e : pool.experts) {
     if (!sites.empty()) try {
@@ -85,6 +117,7 @@ void check_pool(const PoolReadOptions& o) {
     if (!o.headers) {
       check_values(*e.tensors, problems);
       if (e.gates) check_values(*e.gates, problems);
+      if (e.gates) find_untrained(e, pool.warnings);
       if (e.activations) check_values(*e.activations, problems);
       if (e.embeddings) try {
           check_finite(*e.embeddings);
@@ -92,8 +125,10 @@ void check_pool(const PoolReadOptions& o) {
           problems.push_back(error.what());
         }
     }
-    progress.advance();
+    progress->advance();
   }
+  progress.reset();
+  if (!o.headers) find_unlike_adapters(pool, problems);
   if (gated && gated < pool.experts.size()) {
     std::string without;
     for (const Expert& e : pool.experts)
@@ -111,6 +146,7 @@ void check_pool(const PoolReadOptions& o) {
   } catch (const Error& error) {
     problems.push_back(error.what());
   }
+  warn_of(pool);
   for (const auto& line : problems) print(line + '\n');
   finish_output();
   check(problems.empty(), o.directory, ": ", problems.size(), problems.size() == 1 ? " problem" : " problems",
@@ -146,12 +182,13 @@ void add_pool(Command& program) {
   Command& check_command = c.add_subcommand(
       "check",
       "Looks for what would stop or spoil a run: files that do not load, experts of mixed kinds, shapes "
-      "that do not fit the model, missing gates, and numbers that are NaN or infinite. One line per "
-      "problem; exit status 1 if any.");
+      "that do not fit the model, missing gates, numbers that are NaN or infinite, and adapters whose norms differ. "
+      "One line per problem; exit status 1 if any. Gates that are all zeros, as before training, are a warning.");
   check_command.add_option("DIR", k->directory, "The pool")->required()->type_name("");
   check_command.add_option("--model", k->model, "Compare with this base model: shapes and hash")->type_name("DIR");
   check_command.add_flag("--skip-broken", k->skip_broken, "Folders that do not load are no problem, only left out");
-  check_command.add_flag("--headers", k->headers, "Read no numbers: quick, but finds no NaN");
+  check_command.add_flag("--headers", k->headers,
+                         "Read no numbers: quick, but finds no NaN, no zeros and no other norms");
   add_threads_option(check_command, k->threads);
   add_examples(check_command, {"anser pool check experts", "anser pool check experts --model t5-base --headers"});
   check_command.callback([k] { check_pool(*k); });

@@ -114,6 +114,7 @@ void add_pool_activations(Command& pool) {
       ->group("Data");
   c.add_option("--experts", o->experts, "These experts alone; where not given, all")
       ->delimiter(',')
+      ->check(Trimmed{})
       ->type_name("NAMES")
       ->group("Data");
   c.add_option("--examples", o->examples, "So many, spread evenly over the files")

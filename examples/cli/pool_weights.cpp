@@ -87,6 +87,9 @@ double mean_loss(Engine& engine, const std::vector<FewShot>& batches) {
 }
 
 void run(WeightsOptions o) {
+  std::vector<std::pair<std::string, std::string>> read;
+  for (const auto& path : o.data) read.emplace_back("--data", path);
+  check_output(o.output, read, o.engine.router);
   o.engine.router.name = "uniform";  // until weigh says otherwise
   const Tokenizer tokenizer = open_tokenizer(o.engine.model);
   const Examples examples = read_examples(o, tokenizer);  // complain of a bad line before the model is read
@@ -189,10 +192,12 @@ void add_pool_weights(Command& pool) {
       ->group("Search");
   c.add_option("--allow", o->engine.router.allow, "Experts that alone are in the pool")
       ->delimiter(',')
+      ->check(Trimmed{})
       ->type_name("NAMES")
       ->group("Data");
   c.add_option("--deny", o->engine.router.deny, "Experts that are not")
       ->delimiter(',')
+      ->check(Trimmed{})
       ->type_name("NAMES")
       ->group("Data");
   c.add_flag("--skip-broken", o->engine.skip_broken, "Leave broken expert directories out instead of stopping");

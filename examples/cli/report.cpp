@@ -191,9 +191,9 @@ void add_report(Command& program) {
   auto directory = std::make_shared<std::string>();
   Command& c = program.add_subcommand(
       "report",
-      "Writes DIR/report.html, one page without scripts that loads nothing, from DIR/results.json (of reproduce, or of "
-      "eval --output DIR) and what else lies there: routing.json (of trace --tasks), commands.txt, and the trainings' "
-      "metrics.jsonl.");
+      "Writes DIR/report.html, a page of an experiment's results: without scripts, it loads nothing. It is made from "
+      "DIR/results.json (of reproduce, or of eval --output DIR) and what else lies there: routing.json (of trace "
+      "--tasks), commands.txt, and the trainings' metrics.jsonl.");
   c.add_option("DIR", *directory, "Where these files lie")->required()->type_name("");
   add_examples(c,
                {"anser eval --model t5 --pool experts --routers phatgoose,uniform,none --tasks tasks --output out",

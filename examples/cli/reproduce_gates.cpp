@@ -39,7 +39,7 @@ void run(const GatesOptions& o) {
     const fs::path from = fs::path(o.experts) / e.name, to = fs::path(o.output) / e.name;
     std::error_code problem;
     fs::create_directories(to, problem);
-    check(!problem, to.string(), ": the folder cannot be made: ", problem.message());
+    check(!problem, to.string(), ": the folder cannot be made: ", problem.message(), "; name another --output");
     for (const char* file : {"adapter_config.json", "adapter_model.safetensors", "expert.json"})
       copy_whole(from / file, to / file);
     if (o.gates.empty())

@@ -163,6 +163,7 @@ void add_reproduce_measure(Command& reproduce) {
       ->capture_default_str();
   c.add_option("--allow", o->engine.router.allow, "These experts alone are in the pool")
       ->delimiter(',')
+      ->check(Trimmed{})
       ->type_name("NAMES");
   c.add_option("--router-option", o->engine.router.settings, "KEY=VALUE of a router, as eval takes it")
       ->type_name("KEY=VALUE");

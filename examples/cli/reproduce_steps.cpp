@@ -32,9 +32,9 @@ class Lock {
   explicit Lock(const std::string& directory) {
     std::error_code problem;
     fs::create_directories(directory, problem);
-    check(!problem, directory, ": the folder cannot be made: ", problem.message());
+    check(!problem, directory, ": the folder cannot be made: ", problem.message(), "; name another");
     file_ = open((directory + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    check(file_ >= 0, directory, " cannot be written");
+    check(file_ >= 0, directory, " cannot be written; name another folder");
     if (flock(file_, LOCK_EX | LOCK_NB) == 0) return;
     close(file_);
     fail(directory, ": another run is at work in this folder; wait for it, or name another --output");

@@ -106,7 +106,7 @@ class TrainerOn final : public Trainer {
     const TrainerOptions& o = options_;
     std::error_code problem;
     std::filesystem::create_directories(directory, problem);
-    check(!problem, directory, ": the folder cannot be made: ", problem.message());
+    check(!problem, directory, ": the folder cannot be made: ", problem.message(), "; name another output");
     write_record(directory, {name, o.engine.model, files_->hash(), data, step});
     with_module([&](const auto& module) {
       write_expert(directory, description(module), expert_tensors(training_->parameters(), expert));

@@ -64,6 +64,60 @@ BOOST_AUTO_TEST_CASE(numbers_that_are_not_finite_are_never_written) {
   BOOST_TEST(!fs::exists(scratch() / "o.safetensors"));
 }
 
+BOOST_AUTO_TEST_CASE(what_is_not_finite_is_found) {
+  const auto spoil = [](const fs::path& path, const std::string& tensor) {  // its first number becomes NaN
+    const auto at = Safetensors(path.string()).entry(tensor)->offset;
+    write(path, read(path).replace(at, 4, std::string("\x00\x00\xc0\x7f", 4)));
+  };
+  write(scratch() / "nan.jsonl", "{\"input\": \"a\", \"target\": \"b\", \"choices\": [\"c\"]}\n");
+  fs::copy(demo() / "model", scratch() / "nan-model", fs::copy_options::recursive);
+  spoil(scratch() / "nan-model/model.safetensors", "encoder.final_layer_norm.weight");
+  const std::string
+      pool_of_demo = (demo() / "pool").string(),
+      of_model = "nan-model/model.safetensors: encoder.final_layer_norm.weight holds NaN or infinity, first at index 0";
+  for (const std::string& command : {std::string("score"), std::string("generate"), "trace --pool " + pool_of_demo})
+    run_badly(command + " --model nan-model --input nan.jsonl", 1, of_model);
+
+  fs::copy(demo() / "pool", scratch() / "nan-pool", fs::copy_options::recursive);
+  const std::string tensor = "base_model.model.encoder.block.0.layer.0.SelfAttention.v.lora_B.weight";
+  spoil(scratch() / "nan-pool/french/adapter_model.safetensors", tensor);
+  const std::string pool = demo_model() + "--pool nan-pool --input nan.jsonl ";
+  const std::string of_expert = "not finite: nan-pool/french/adapter_model.safetensors: " + tensor;
+  run_badly("score --router uniform " + pool, 1, of_expert);
+  run_badly("generate --router uniform " + pool, 1, of_expert);
+  run_badly("score --router single --expert french " + pool, 1, of_expert);
+  for (const std::string heard : {"--router single --expert dates", "--router none", "--router uniform --deny french"})
+    run_well("score " + heard + ' ' + pool);
+
+  fs::copy(demo() / "pool", scratch() / "wild", fs::copy_options::recursive);
+  auto config = read(scratch() / "wild/french/adapter_config.json");
+  const auto at = config.find("\"lora_alpha\": ") + 14;
+  config.replace(at, config.find_first_of(",\n", at) - at, "1e300");
+  write(scratch() / "wild/french/adapter_config.json", config);
+  run_badly("score " + demo_model() + "--pool wild --router uniform --input nan.jsonl", 1, "a product overflowed");
+}
+
+BOOST_AUTO_TEST_CASE(no_output_takes_the_place_of_an_input) {
+  const auto kept = [](const std::string& arguments, const std::string& file, const std::string& option) {
+    const auto before = read(scratch() / file);
+    run_badly(arguments, 1, "--output would take the place of what " + option + " reads");
+    BOOST_TEST(read(scratch() / file) == before, arguments);
+  };
+  write(scratch() / "same.jsonl", "{\"input\": \"a\", \"target\": \"b\", \"choices\": [\"c\"]}\n");
+  fs::create_symlink("same.jsonl", scratch() / "link.jsonl");
+  const std::string pool = (demo() / "pool").string();
+  for (const std::string& command : {std::string("generate "), std::string("score "), "trace --pool " + pool + ' '})
+    for (const std::string output : {"same.jsonl", "./same.jsonl", "link.jsonl"})
+      kept(command + demo_model() + "--input same.jsonl --output " + output, "same.jsonl", "--input");
+  kept("pool weights " + pool + ' ' + demo_model() + "--data same.jsonl --output same.jsonl", "same.jsonl", "--data");
+  write(scratch() / "mix.json", "{\"dates\": 1}");
+  kept("eval " + demo_pool() + "--router weights --weights mix.json --tasks tasks --output mix.json", "mix.json",
+       "--weights");
+  fs::copy(golden("v1_1/golden.safetensors"), scratch() / "same.safetensors");
+  kept("forward " + demo_model() + "--tensors same.safetensors --output same.safetensors", "same.safetensors",
+       "--tensors");
+}
+
 BOOST_AUTO_TEST_CASE(checks_find_faults) {
   const auto pool = scratch() / "faulty";
   fs::copy(demo() / "pool", pool, fs::copy_options::recursive);
@@ -81,6 +135,21 @@ BOOST_AUTO_TEST_CASE(checks_find_faults) {
   run_well("pool check faulty --headers");
   write(pool / "dates" / "gate.safetensors", sound);
   run_well("pool check faulty");
+  std::vector<anser::NamedTensor> zeros;  // a warning: nothing is broken
+  const std::vector<float> nothing(4096);
+  const auto trained = Safetensors::open((pool / "dates" / "gate.safetensors").string());
+  for (const auto& name : trained->names())
+    zeros.emplace_back(
+        name, zeros.size() < 3 ? anser::stored_view(nothing.data(), trained->find(name)->shape) : *trained->find(name));
+  const std::string words = anser::concat("dates/gate.safetensors: 3 of ", zeros.size(),
+                                          " gates are all zeros, such as ", trained->names()[0]);
+  anser::write_safetensors((scratch() / "zeros.safetensors").string(), zeros);
+  write(pool / "dates" / "gate.safetensors", read(scratch() / "zeros.safetensors"));
+  const auto warned = run("pool check faulty");
+  BOOST_TEST(warned.status == 0);
+  BOOST_TEST(warned.err.find(words) != std::string::npos, warned.err);
+  BOOST_TEST(run("pool check faulty --headers").err.find("zeros") == std::string::npos);
+  write(pool / "dates" / "gate.safetensors", sound);
   fs::remove(pool / "french" / "gate.safetensors");
   fault("these have none: french");
   write(pool / "weather" / "adapter_model.safetensors", "short");

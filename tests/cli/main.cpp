@@ -26,6 +26,8 @@ BOOST_AUTO_TEST_CASE(help_teaches) {
     BOOST_TEST(help.find("Examples:") != std::string::npos, command);
     BOOST_TEST(help.find("anser " + command) != std::string::npos, command);
   }
+  BOOST_TEST(all.find("Writes DIR/report.html, a page of an experiment's results\n") != std::string::npos,
+             all);  // a summary ends where a sentence does
   for (const std::string command : {"pool list", "pool check"})
     BOOST_TEST(run_well(command + " --help").find("Examples:") != std::string::npos, command);
   const auto generate = run_well("generate --help");
@@ -87,6 +89,9 @@ BOOST_AUTO_TEST_CASE(models_at_fault) {
   write(broken / "model.safetensors", weights);
   write(broken / "config.json", "{\"model_type\": \"gpt2\"}");
   run_badly("generate --model broken --prompt x", 1, "gpt2");
+  const auto vocabulary = read(broken / "spiece.model");
+  write(broken / "spiece.model", vocabulary.substr(0, vocabulary.size() - 1));
+  run_badly("generate --model broken --prompt x", 1, "broken/spiece.model: is cut short; fetch the file again");
   fs::remove(broken / "spiece.model");
   run_badly("generate --model broken --prompt x", 1, "spiece.model");
 }
@@ -140,4 +145,6 @@ BOOST_AUTO_TEST_CASE(the_demo_shows_routing) {
   BOOST_TEST(read(demo() / "note.txt") == "mine");
   BOOST_TEST(read(demo() / "model" / "model.safetensors") == weights);
   run_badly("demo --output /proc/nowhere", 1, "/proc/nowhere");
+  run_badly("generate " + demo_model() + "--prompt x --max-new-tokens 1 --output /proc/x.jsonl", 1,
+            "name another folder");
 }

@@ -101,7 +101,15 @@ BOOST_AUTO_TEST_CASE(some_of_a_pool) {
   for (const auto& name : who)
     if (name != who[2]) others += (others.empty() ? "" : ",") + name;
   BOOST_TEST(scores(demo_pool() + "--router uniform --deny " + others) == one);
-  run_badly("score " + demo_pool() + "--deny nobody --input asked.jsonl", 1, "there is no expert nobody");
+  BOOST_TEST(scores(demo_pool() + "--router uniform --allow ' " + who[2] + " , " + who[2] + "'") == one);
+  run_badly("score " + demo_pool() + "--allow 'a, ,b' --input asked.jsonl", 2, "a name is empty");
+  // Who is denied is as if not there, however broken.
+  fs::copy(demo() / "pool", scratch() / "partly", fs::copy_options::recursive);
+  write(scratch() / "partly" / who[0] / "adapter_model.safetensors", "cut");
+  run_badly("score " + demo_model() + "--pool partly --input asked.jsonl", 1, who[0]);
+  BOOST_TEST(scores(demo_model() + "--pool partly --router uniform --deny " + others) == one);
+  run_badly("score " + demo_pool() + "--deny nobody --input asked.jsonl", 1,
+            "there is no expert \"nobody\"; there are arithmetic");
   run_badly("score " + demo_pool() + "--allow " + who[0] + " --deny " + who[0] + " --input asked.jsonl", 1,
             "leave no expert");
 }
@@ -132,5 +140,15 @@ BOOST_AUTO_TEST_CASE(other_kinds_of_experts) {
     const std::string joint = demo_model() + "--pool " + module + "-joint --router ";
     BOOST_TEST(scores(joint + "smear") != scores(joint + "uniform"));
   }
+  // Adapters with norms of their own, which no site could share: a fault of the pool, but not where nobody is heard.
+  for (const std::string seed : {"1", "2"})
+    run_well("train expert " + brief + "--module adapter --output apart/" + seed + " --seed " + seed);
+  const auto checked = run("pool check apart");
+  BOOST_TEST(checked.status == 1);
+  BOOST_TEST(checked.out.starts_with("apart/2 and apart/1 have other norms at "), checked.out);
+  BOOST_TEST(std::count(checked.out.begin(), checked.out.end(), '\n') == 1);
+  run_well("pool check apart --headers");
+  run_badly("score " + demo_model() + "--pool apart --router uniform --input asked.jsonl", 1, "have other norms at ");
+  BOOST_TEST(scores(demo_model() + "--pool apart --router none") == scores(demo_model()));
   run_badly("score " + demo_model() + "--pool ia3-pool --router smear --input asked.jsonl", 1, "router.safetensors");
 }

@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(what_a_search_cannot_use_is_refused) {
   run_badly(pool + "--data untold.jsonl --output w.json", 1, "untold.jsonl:1: neither \"target\"");
   run_badly(pool + "--data absent.jsonl --output w.json", 1, "absent.jsonl");
   run_badly(pool + "--data few.jsonl --output w.json --steps 0", 2, "0 is not a whole number from 1");
-  run_badly(pool + "--data few.jsonl --output w.json --allow nobody", 1, "there is no expert nobody");
+  run_badly(pool + "--data few.jsonl --output w.json --allow nobody", 1, "there is no expert \"nobody\"; there are ");
   run_badly(pool + "--data few.jsonl", 2, "--output");
   BOOST_TEST(!fs::exists(scratch() / "w.json"));
 }

@@ -66,7 +66,8 @@ BOOST_AUTO_TEST_CASE(tensors_that_do_not_fit_the_configuration_are_refused) {
   };
   const std::string a = prefix + q + ".lora_A.weight", b = prefix + q + ".lora_B.weight";
   const std::string file = folder.path("e/adapter_model.safetensors");
-  CHECK_SAYS(load({{a, {2, 6}}, {b, {4, 3}}}), file, "lora_A", "[2, 6]", "[4, 3]", "ranks must be equal");
+  CHECK_SAYS(load({{a, {2, 6}}, {b, {4, 3}}}), file, "lora_A", "[2, 6]", "[4, 3]",
+             "ranks must be equal: save the adapter again");
   CHECK_SAYS(load({{a, {3, 6}}, {b, {4, 3}}}), file, "[3, 6]", "must have [2, 6]", "[4, 3]");
   CHECK_SAYS(load({{a, {2, 6}}}), file, q + ".lora_B.weight is missing");
   CHECK_SAYS(load({{b, {4, 2}}}), file, q + ".lora_A.weight is missing");
@@ -137,7 +138,7 @@ BOOST_AUTO_TEST_CASE(gates_activations_and_embeddings_come_along) {
   io_test::write_tensors(folder.path("e/gate.safetensors"), {{q, {5}}});
   CHECK_SAYS(anser::load_expert(folder.path("e")), "gate.safetensors: " + q, "[5]", "[2, 6]");
   io_test::write_tensors(folder.path("e/gate.safetensors"), {{q, {6, 1}}});
-  CHECK_SAYS(anser::load_expert(folder.path("e")), "gate.safetensors: " + q, "must have 1 axis");
+  CHECK_SAYS(anser::load_expert(folder.path("e")), "gate.safetensors: " + q, "must have 1 axis: save it as a vector");
   std::filesystem::remove(folder.path("e/gate.safetensors"));
   io_test::write_tensors(folder.path("e/embeddings.safetensors"), {{"other", {5, 384}}});
   CHECK_SAYS(anser::load_expert(folder.path("e")), "embeddings.safetensors", "embeddings is missing");

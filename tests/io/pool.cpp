@@ -60,6 +60,31 @@ BOOST_AUTO_TEST_CASE(all_broken_folders_are_named_at_once_or_skipped) {
   CHECK_SAYS(anser::load_pool(folder.path(), options), "none of the 2 experts loads");
 }
 
+BOOST_AUTO_TEST_CASE(who_is_denied_is_not_opened) {
+  const Folder folder;
+  for (const char* name : {"a", "b"}) write_expert(folder, name);
+  folder.write("cut/adapter_config.json", "{");
+  folder.write("other/adapter_config.json",
+               R"({"peft_type": "IA3", "target_modules": ["k"], "feedforward_modules": []})");
+  io_test::write_tensors(folder.path("other/adapter_model.safetensors"), {{"x.k.ia3_l", {4, 1}}});
+  folder.write("begun/training/last.safetensors", "");
+  const auto load = [&](std::vector<std::string> allow, std::vector<std::string> deny) {
+    std::string names;
+    for (const auto& e : anser::load_pool(folder.path(), {false, "", std::move(allow), std::move(deny)}).experts)
+      names += e.name + ' ';
+    return names;
+  };
+  BOOST_TEST(load({"b", "a"}, {}) == "a b ");  // still in the order of the folders
+  BOOST_TEST(load({}, {"cut", "other", "a"}) == "b ");
+  BOOST_TEST(load({"other", "a"}, {"a"}) == "other ");
+  CHECK_SAYS(load({}, {"other"}), "1 of 3 experts do not load", "cut");
+  CHECK_SAYS(load({"a", "c", "d"}, {"e"}), folder.path(), R"(there is no expert "c", "d", "e"; there are a, b, begun)");
+  CHECK_SAYS(load({"a"}, {"a"}), "--allow and --deny leave no expert");
+  CHECK_SAYS(load({"begun"}, {}), "begun: its training is not finished");
+  CHECK_SAYS(load({}, {"a", "b", "cut", "other"}), "no expert whose training is finished");
+  BOOST_TEST(anser::list_names(std::vector<std::string>(23, "x")).ends_with("x, x and 3 more"));
+}
+
 BOOST_AUTO_TEST_CASE(a_link_that_leads_nowhere_is_named) {
   const Folder folder;
   write_expert(folder, "a");

@@ -26,7 +26,9 @@ BOOST_AUTO_TEST_CASE(gates_that_are_no_numbers_or_do_not_fit_are_refused) {
   v[3] = NAN;
   gates->add(site.name, {gate_width}, floats(v));
   pool[1].gates = gates;
-  BOOST_CHECK_EXCEPTION(prepare(pool), Error, says("pool/e1/gate.safetensors: " + site.name + " holds a number"));
+  BOOST_CHECK_EXCEPTION(
+      prepare(pool), Error,
+      says("pool/e1/gate.safetensors: " + site.name + " holds a number that is not finite: train the gate again"));
   gates->add(site.name, {gate_width + 1}, std::vector<float>(gate_width + 1));
   BOOST_CHECK_EXCEPTION(prepare(pool), Error, says("the site reads 24"));
 }

@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(weights_that_are_no_numbers_are_an_error) {
     t = std::remove_cvref_t<decltype(t)>(t.device(), t.shape(), broken);
   });
   auto session = model->encode({model->device()}, Tokens::pad({{5, 1}}, 0));
-  BOOST_CHECK_EXCEPTION(generate(*model, session, {}), Error, says("not finite"));
+  BOOST_CHECK_EXCEPTION(generate(*model, session, {}), NotFinite, says("not finite"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

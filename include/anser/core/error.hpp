@@ -10,6 +10,11 @@ struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// A loss, a gradient or a logit was not finite: whoever knows the files may look for what is to blame.
+struct NotFinite : Error {
+  using Error::Error;
+};
+
 /// All arguments streamed into one string.
 template <class... A>
 std::string concat(const A&... parts) {

@@ -149,7 +149,7 @@ ANSER_INLINE Charsmap::Charsmap(std::string_view blob, const std::string& source
     for (std::size_t i = 4; i-- > 0;) v = v << 8 | static_cast<unsigned char>(blob[at + i]);
     return v;
   };
-  check(blob.size() > 4, source, ": the character map is cut short");
+  check(blob.size() > 4, source, ": the character map is cut short; fetch the file again");
   const std::uint32_t bytes = word(0);
   check(bytes > 0 && bytes % 4 == 0 && bytes < blob.size() - 4, source, ": the character map says that its trie has ",
         bytes, " bytes of its ", blob.size());

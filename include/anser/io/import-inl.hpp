@@ -31,7 +31,7 @@ inline Stored get_numbers(const Source& source, const std::string& name, int ran
   check(t.has_value(), source.origin(), ": the tensor ", name, " is missing; is the file whole?");
   check(is_real(t->dtype), t->origin, " holds ", name_of(t->dtype), "; F32, BF16, F16 or F64 was expected");
   check(t->shape.rank() == rank, t->origin, " has the shape ", t->shape, " and must have ", rank,
-        rank == 1 ? " axis" : " axes");
+        rank == 1 ? " axis" : " axes", ": fetch the file again");
   return *t;
 }
 
@@ -236,7 +236,7 @@ inline void write_phatgoose(const Source& file, const std::string& directory, co
   for (const auto& [site, key] : e.a) {
     const Stored a = get_numbers(file, key, 2), b = get_numbers(file, e.b.at(site), 2);
     check(a.shape[1] == b.shape[0] && a.shape[1] > 0, a.origin, " has the shape ", a.shape, " [in, r] and layer2 ",
-          b.shape, " [r, out]; the ranks must be equal");
+          b.shape, " [r, out]; the ranks must be equal: fetch the file again");
     if (tensors.empty()) d.rank = a.shape[1];
     check(a.shape[1] == d.rank, a.origin, " has the shape ", a.shape, " [in, r], and the expert's others have r ",
           d.rank);

@@ -29,7 +29,7 @@ ANSER_INLINE OutputDirectory::OutputDirectory(std::string path) : path_(std::mov
   const fs::path parent = fs::path(target_).parent_path();
   problem.clear();
   if (!parent.empty()) fs::create_directories(parent, problem);
-  check(!problem, path_, " cannot be made: the folder ", parent.string(), ": ", problem.message());
+  check(!problem, path_, " cannot be made: the folder ", parent.string(), ": ", problem.message(), "; name another");
   bool fresh = false;
   for (int count = 0; !fresh && !problem; ++count) {
     temporary_ = concat(parent.empty() ? "." : parent.string(), "/.", fs::path(target_).filename().string(), '.',
@@ -37,7 +37,7 @@ ANSER_INLINE OutputDirectory::OutputDirectory(std::string path) : path_(std::mov
     fresh = fs::create_directory(temporary_, problem);
   }
   if (problem) temporary_.clear();
-  check(!problem, path_, " cannot be made: ", problem.message());
+  check(!problem, path_, " cannot be made: ", problem.message(), "; name another folder");
 }
 
 ANSER_INLINE OutputDirectory::~OutputDirectory() {
@@ -51,7 +51,7 @@ ANSER_INLINE void OutputDirectory::commit() {
   check(!temporary_.empty(), path_, " is already there");
   std::error_code problem;
   std::filesystem::rename(temporary_, target_, problem);  // over an empty directory too
-  check(!problem, path_, " cannot be made: ", problem.message());
+  check(!problem, path_, " cannot be made: ", problem.message(), "; name another folder");
   temporary_.clear();
 }
 

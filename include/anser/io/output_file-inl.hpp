@@ -55,7 +55,8 @@ ANSER_INLINE OutputFile::OutputFile(std::string path) : path_(std::move(path)), 
     const fs::path folder = fs::path(target_).parent_path();
     std::error_code problem;
     if (!folder.empty()) fs::create_directories(folder, problem);
-    check(!problem, path_, " cannot be written: the folder ", folder.string(), ": ", problem.message());
+    check(!problem, path_, " cannot be written: the folder ", folder.string(), ": ", problem.message(),
+          "; name another folder");
     static std::atomic<unsigned> count{0};
     do {
       temporary_ = concat(folder.empty() ? "." : folder.string(), "/.", fs::path(target_).filename().string(), ".",
@@ -94,7 +95,7 @@ ANSER_INLINE void OutputFile::forget() noexcept {
 ANSER_INLINE void OutputFile::give_up(const char* what, int error) {
   discard();
   fail(path_, " ", what, ": ", std::generic_category().message(error),
-       error == ENOSPC || error == EDQUOT || error == EFBIG ? "; make room or name another folder" : "");
+       error == ENOSPC || error == EDQUOT || error == EFBIG ? "; make room or" : ";", " name another folder");
 }
 
 ANSER_INLINE void OutputFile::write(const void* data, std::size_t bytes) {

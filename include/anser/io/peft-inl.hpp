@@ -42,7 +42,7 @@ inline Stored get_real(const Source& source, const std::string& name, int rank) 
   check(t.has_value(), source.origin(), ": the tensor ", name, " is missing");
   check(is_real(t->dtype), t->origin, " holds ", name_of(t->dtype), "; F32, BF16, F16 or F64 was expected");
   check(t->shape.rank() == rank, t->origin, " has the shape ", t->shape, " and must have ", rank,
-        rank == 1 ? " axis" : " axes");
+        rank == 1 ? " axis: save it as a vector" : " axes: save it so");
   return *std::move(t);
 }
 
@@ -83,7 +83,7 @@ inline void check_lora(const Expert& e, const PeftConfig& config) {
     const Stored a = get_real(*e.tensors, site + ".lora_A.weight", 2);
     const Stored b = get_real(*e.tensors, site + ".lora_B.weight", 2);
     check(a.shape[0] == b.shape[1], a.origin, " has the shape ", a.shape, " [r, in] and lora_B ", b.shape,
-          " [out, r]; the ranks must be equal");
+          " [out, r]; the ranks must be equal: save the adapter again");
     const int rank = config.rank_at(site);
     check(a.shape[0] == rank, a.origin, " has the shape ", a.shape, ", and by adapter_config.json it must have [", rank,
           ", ", a.shape[1], "] (lora_B: ", b.shape, "); r or rank_pattern belongs to another adapter");

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "../core/error.hpp"
+#include "json.hpp"
 #include "pool.hpp"
 
 namespace anser {
@@ -39,21 +40,46 @@ inline std::string list_reasons(const std::vector<std::string>& reasons) {
   if (reasons.size() > 3) text += concat("; and ", reasons.size() - 3, " more (`anser pool check` lists all)");
   return text;
 }
+/// Takes out of a pool's folders whom the options leave out.
+inline void choose_folders(const std::string& directory, std::vector<std::string>& folders, const PoolOptions& o) {
+  const auto among = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  std::vector<std::string> unknown;
+  for (const auto* list : {&o.allow, &o.deny})
+    for (const std::string& name : *list)
+      if (!among(folders, name)) unknown.push_back(quote(name));
+  check(unknown.empty(), directory, ": there is no expert ", list_names(unknown), "; there are ", list_names(folders));
+  std::erase_if(folders, [&](const std::string& folder) {
+    return (!o.allow.empty() && !among(o.allow, folder)) || among(o.deny, folder);
+  });
+  check(!folders.empty(), directory, ": --allow and --deny leave no expert; name others");
+}
 }  // namespace detail
+
+ANSER_INLINE std::string list_names(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 20;
+  std::string all;
+  for (std::size_t i = 0; i < std::min(most, names.size()); ++i) all += (i ? ", " : "") + names[i];
+  return names.size() > most ? concat(all, " and ", names.size() - most, " more") : all;
+}
 
 ANSER_INLINE Pool load_pool(const std::string& directory, const PoolOptions& options) {
   Pool pool;
   pool.origin = directory;
   auto folders = detail::pool_folders(directory);
+  check(!folders.empty(), directory, " holds no expert directories; each expert is a folder in it");
+  detail::choose_folders(directory, folders, options);
   std::erase_if(folders, [&](const std::string& folder) {
     const std::string path = directory + '/' + folder;
     std::error_code ignored;
     const bool unfinished =
         !has_file(path + "/adapter_config.json") && std::filesystem::is_directory(path + "/training", ignored);
+    check(!unfinished || options.allow.empty(), path, ": its training is not finished; go on with it, or name others");
     if (unfinished) pool.warnings.push_back(path + ": its training is not finished; the expert is left out");
     return unfinished;
   });
-  check(!folders.empty(), directory, " holds no expert directories; each expert is a folder in it");
+  check(!folders.empty(), directory, " holds no expert whose training is finished; go on with it");
   for (const std::string& folder : folders) {
     const std::string path = directory + '/' + folder;
     try {

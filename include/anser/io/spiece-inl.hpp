@@ -33,7 +33,7 @@ class SpieceFile {
     check(pieces > 0, source, ": has no pieces; is it a sentencepiece model?");
     check(trainer == 1 && normalizer == 1, source,
           ": the trainer's or the normaliser's settings are missing or twofold; "
-          "the file may be cut short");
+          "the file may be cut short, fetch it again");
   }
 
  private:
@@ -46,13 +46,15 @@ class SpieceFile {
     if (rest_.empty()) return false;
     const std::uint64_t tag = varint();
     field_ = tag >> 3, wire_ = int(tag & 7);
-    check(field_ > 0 && tag <= 0xffffffffu, source_, ": is not a sentencepiece model, or is broken");
+    check(field_ > 0 && tag <= 0xffffffffu, source_,
+          ": is not a sentencepiece model, or is broken; fetch the file again");
     switch (wire_) {
       case varint_type: number_ = varint(); break;
       case fixed64_type: value_ = take(8); break;
       case fixed32_type: value_ = take(4); break;
       case bytes_type: value_ = take(varint()); break;
-      default: fail(source_, ": is not a sentencepiece model, or is broken (wire type ", wire_, ")");
+      default:
+        fail(source_, ": is not a sentencepiece model, or is broken (wire type ", wire_, "); fetch the file again");
     }
     return true;
   }
@@ -65,10 +67,10 @@ class SpieceFile {
       number |= std::uint64_t(byte & 127) << shift;
       if (byte < 128) return number;
     }
-    fail(source_, ": has a number of more than ten bytes, so it is broken");
+    fail(source_, ": has a number of more than ten bytes, so it is broken; fetch the file again");
   }
   std::string_view take(std::uint64_t bytes) {
-    check(bytes <= rest_.size(), source_, ": is cut short");
+    check(bytes <= rest_.size(), source_, ": is cut short; fetch the file again");
     const std::string_view taken = rest_.substr(0, bytes);
     rest_.remove_prefix(bytes);
     return taken;
@@ -91,10 +93,10 @@ class SpieceFile {
         check(piece.number_ >= 1 && piece.number_ <= 6, source, ": piece ", id, " has the unknown type ",
               piece.number_);
       } else {
-        check(piece.field_ > 3, source, ": piece ", id, " is broken");
+        check(piece.field_ > 3, source, ": piece ", id, " is broken; fetch the file again");
       }
     }
-    check(named, source, ": piece ", id, " has no text");
+    check(named, source, ": piece ", id, " has no text; fetch the file again");
   }
   static void check_trainer(std::string_view bytes, const std::string& source) {
     static constexpr const char* kinds[] = {"none", "unigram", "bpe", "word", "char"};

@@ -13,6 +13,24 @@
 
 namespace anser {
 
+/// Throws Error, naming both, where two adapters that act at a site cannot be in one pool: they differ in activation,
+/// or in the norm that experts share there. Reads the norms' numbers.
+inline void check_together(const Expert& first, const Expert& e, const std::string& site) {
+  check(e.activation == first.activation, e.origin, " and ", first.origin,
+        " have other activations; they cannot be in one pool: move one to a pool of its own");
+  for (const char* part : {".norm.weight", ".norm.bias"}) {
+    const auto a = first.tensors->find(site + part), b = e.tensors->find(site + part);
+    check(!a == !b, e.origin, " and ", first.origin, ": one has a norm at ", site,
+          " and the other none; they cannot be in one pool: move one to a pool of its own");
+    if (!a) continue;
+    std::vector<double> numbers(a->shape.size()), others(b->shape.size());
+    convert(*a, numbers.data());
+    convert(*b, others.data());
+    check(numbers == others, e.origin, " and ", first.origin, " have other norms at ", site,
+          "; experts share a site's norm, so pool adapters that were trained together, or without norms");
+  }
+}
+
 /// Bottleneck after a sub-layer (Houlsby et al. 2019; as Muqeeth et al. 2023 place it): h + ln(sum of w_e up_e(
 /// f(down_e h + bias_e))), h the sub-layer's output, with one LayerNorm per site for all experts, or none.
 struct Adapter {
@@ -54,11 +72,10 @@ struct Adapter::On {
                 (!bias || bias->shape == Shape{rank}),
             e.origin, ": ", site.name, " is ", site.in, " wide in this model; down.weight ", down->shape,
             " and up.weight ", up->shape, " belong to another one");
-      check(!first || e.activation == experts->activation, e.origin, " and ", first ? first->origin : "",
-            " have other activations; they cannot be in one pool");
+      if (first) check_together(*first, e, site.name);
       experts->activation = e.activation;
       experts->add(Real<B>(*device, *down), Real<B>(*device, *up), 1, bias ? Real<B>(*device, *bias) : Real<B>{});
-      take_norm(site, e, first);
+      take_norm(site, e);
       first = first ? first : &e;
     }
   }
@@ -113,20 +130,14 @@ struct Adapter::On {
     if (norm_weight) sum = multiply(cx, layer_norm(cx, sum, norm_weight, norm_bias), heard_rows(cx, expert, weight));
     return add(cx, h, sum);
   }
-  void take_norm(const Site& site, const Expert& e, const Expert* first) {
+  void take_norm(const Site& site, const Expert& e) {
     const auto weight = e.tensors->find(site.name + ".norm.weight"), bias = e.tensors->find(site.name + ".norm.bias");
     check(!weight == !bias, e.origin, ": ", site.name, " has only one of norm.weight and norm.bias");
-    check(!first || !weight == !norm_weight, e.origin, " and ", first ? first->origin : "", ": one has a norm at ",
-          site.name, " and the other none; they cannot be in one pool");
-    if (!weight) return;
+    if (!weight || norm_weight) return;
     check(weight->shape == Shape{site.out} && bias->shape == Shape{site.out}, weight->origin, " has the shape ",
           weight->shape, "; the site is ", site.out, " wide");
-    Real<B> w(*device, *weight), b(*device, *bias);
-    check(!first || (w.host() == norm_weight.host() && b.host() == norm_bias.host()), e.origin, " and ",
-          first ? first->origin : "", " have other norms at ", site.name,
-          "; experts share a site's norm, so pool adapters that were trained together, or without norms");
-    norm_weight = w;
-    norm_bias = b;
+    norm_weight = Real<B>(*device, *weight);
+    norm_bias = Real<B>(*device, *bias);
   }
 };
 

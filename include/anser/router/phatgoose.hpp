@@ -106,7 +106,9 @@ struct PhatGoose::On {
       double mean = 0, variance = 0;
       for (double x : v) mean += x / double(v.size());
       for (double x : v) variance += (x - mean) * (x - mean) / double(v.size());
-      check(std::isfinite(variance), gate.origin, " holds a number that is not finite; this gate is broken");
+      check(std::isfinite(variance), gate.origin, " holds a number that is not finite: ",
+            options.rows == Rows::gates ? "train the gate again (anser train gate)"
+                                        : "collect it again (anser pool activations --again)");
       const double inverse = 1 / std::sqrt(variance + 1e-5);
       for (double x : v) rows.push_back(T(R((x - mean) * inverse)));
     }

@@ -39,14 +39,16 @@ std::vector<float> to_float(const Real<B>& x) {
 /// Logits that are not numbers would pass for a choice; they are an error of the model or of an expert.
 inline void check_logits(std::span<const float> logits) {
   for (float v : logits)
-    check(std::isfinite(v),
+    if (!std::isfinite(v)) [[unlikely]]
+      throw NotFinite(
           "generate: the model's logits are not finite; a weight or an expert holds NaN or overflows "
           "(`anser inspect --values` and `anser pool check` find it)");
 }
 }  // namespace detail
 
 /// Decode from a session that has read its input: greedy, beam search as Hugging Face runs it, or sampling with
-/// counter-based draws (the same for a seed on every backend, whatever the batch's order of steps).
+/// counter-based draws (the same for a seed on every backend, whatever the batch's order of steps). Throws NotFinite
+/// for logits that are not.
 template <Backend B>
 std::vector<Generated> generate(const T5Model<B>& model, Session<B>& session, const Generation& o) {
   o.validate();

@@ -53,7 +53,8 @@ Real<B> mean_loss(const Context<B>& cx, const T5Model<B>& model, Session<B>& ses
 }
 
 /// Rank classification: per choice the mean log-likelihood over its tokens, eos included. `choices[b]` are the target
-/// ids (with eos) of example b; all read from one encoding of the inputs, some thousands of tokens at a time.
+/// ids (with eos) of example b; all read from one encoding of the inputs, some thousands of tokens at a time. Throws
+/// NotFinite for a likelihood that is not.
 template <Backend B>
 std::vector<std::vector<double>> score_choices(const T5Model<B>& model, const Context<B>& cx, const Tokens& inputs,
                                                const std::vector<std::vector<std::vector<std::int32_t>>>& choices,
@@ -89,7 +90,8 @@ std::vector<std::vector<double>> score_choices(const T5Model<B>& model, const Co
       for (std::size_t i = first; i < std::min(first + n, choices[b].size()); ++i) {
         double total = 0;
         for (std::size_t j = 0; j < choices[b][i].size(); ++j) total -= double(loss[row(b, i) + j]);
-        check(std::isfinite(total),
+        if (!std::isfinite(total)) [[unlikely]]
+          throw NotFinite(
               "score: a log-likelihood is not finite; a weight or an expert holds NaN or overflows "
               "(`anser inspect --values` and `anser pool check` find it)");
         scores[b].push_back(total / double(choices[b][i].size()));

@@ -7,11 +7,6 @@
 
 namespace anser {
 
-/// A loss or a gradient was not finite.
-struct NotFinite : Error {
-  using Error::Error;
-};
-
 /// What a step came to.
 struct StepReport {
   long long step = 0;  // counted from 1
