@@ -135,7 +135,7 @@ class EngineOn final : public Engine {
     experts_of(model_)([&](const std::string& name, Real<B>& t) {
       if (const auto at = name.rfind(".activation."); at != name.npos) {
         rows.push_back({name.substr(0, at), floats(t)});
-        or_blame({&expert, 1}, [&] { check_numbers(rows.back().mean); });
+        or_blame({&expert, 1}, [&] { check_numbers(rows.back().mean, "a site's mean input"); });
       }
     });
     return rows;
@@ -178,7 +178,7 @@ class EngineOn final : public Engine {
   std::span<const Expert> heard() const {
     const std::span<const Expert> all(pool_.experts);
     if (weighed_ || (router_.name != "none" && router_.name != "single")) return all;
-    if (router_.name == "none") return {};
+    if (router_.name == "none" || all.empty()) return {};
     const auto only = std::find_if(all.begin(), all.end(), [&](const Expert& e) { return e.name == router_.expert; });
     return all.subspan(std::size_t(only - all.begin()), 1);
   }
@@ -187,13 +187,14 @@ class EngineOn final : public Engine {
   auto or_blame(std::span<const Expert> experts, F&& compute) const {
     try {
       return compute();
-    } catch (const NotFinite&) {
-      blame(*files_, surplus_, experts, dtype_);
+    } catch (const NotFinite& error) {
+      const std::string found = error.what();  // up to where to look, which is known here
+      blame(found.substr(0, found.find(';')), *files_, surplus_, experts, dtype_);
     }
   }
-  static void check_numbers(const std::vector<float>& numbers) {
+  static void check_numbers(const std::vector<float>& numbers, const char* which = "a logit or a routing weight") {
     if (!std::all_of(numbers.begin(), numbers.end(), [](float v) { return std::isfinite(v); }))
-      throw NotFinite("the model's logits or routing weights are not finite");
+      throw NotFinite(concat(which, " is not finite"));
   }
   template <class F>
   static void with_module(const std::string& kind, F&& f) {

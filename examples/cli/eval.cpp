@@ -85,7 +85,7 @@ std::string task_table(const Results& results, const std::vector<Task>& tasks) {
 void run(EvalOptions o) {
   const bool is_file = o.output.ends_with(".json");
   const std::string results_file = o.output.empty() || is_file ? o.output : o.output + "/results.json";
-  check_output(results_file, {}, o.engine.router);
+  check_output(results_file, {}, o.engine);
   if (o.engine.pool.empty()) o.routers = {"none"};
   auto& metrics = o.evaluation.metrics;
   if (metrics.empty()) {

@@ -25,8 +25,8 @@ std::string names_of(const Pool& pool);
 
 /// Throws NotFinite that names the first tensor of a model or of experts that is not finite, or says that a product
 /// overflowed where all are. `unused`: tensors of the model that nobody reads. For a run that has failed: it reads all.
-[[noreturn]] void blame(const Source& model, const std::vector<std::string>& unused, std::span<const Expert> heard,
-                        const std::string& dtype);
+[[noreturn]] void blame(const std::string& found, const Source& model, const std::vector<std::string>& unused,
+                        std::span<const Expert> heard, const std::string& dtype);
 
 /// Whether a router is told each example's task.
 inline bool names_tasks(const std::string& router) { return router == "tag" || router == "latent-skills"; }

@@ -37,7 +37,7 @@ Tokens read_tokens(const Safetensors& file, const char* name) {
 }
 
 void run(const ForwardOptions& o) {
-  check_output(o.output, {{"--tensors", o.tensors}}, o.engine.router);
+  check_output(o.output, {{"--tensors", o.tensors}}, o.engine);
   const Safetensors file(o.tensors);
   Tokens input = read_tokens(file, "input_ids");
   const Tokens target = read_tokens(file, "decoder_input_ids");

@@ -19,7 +19,7 @@ struct GenerateOptions {
 };
 
 void run(GenerateOptions o) {
-  check_output(o.output, {{"--input", o.input}}, o.engine.router);
+  check_output(o.output, {{"--input", o.input}}, o.engine);
   if (o.sample) o.generation.sampling = o.sampling;
   o.generation.beam.early_stopping = o.early_stopping == "yes"     ? EarlyStopping::yes
                                      : o.early_stopping == "never" ? EarlyStopping::never

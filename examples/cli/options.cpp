@@ -168,10 +168,28 @@ std::string nearest(const std::string& word, const std::vector<std::string>& nam
   return best;
 }
 
+namespace {
+/// Whether a file's name is one that models and experts have.
+bool is_read(const std::filesystem::path& file) {
+  const std::string name = file.filename().string(), ending = file.extension().string();
+  return ending == ".safetensors" || ending == ".bin" || ending == ".model" || name == "config.json" ||
+         name == "tokenizer.json" || name == "adapter_config.json";
+}
+}  // namespace
+
 void check_output(const std::string& output, const std::vector<std::pair<std::string, std::string>>& inputs,
-                  const RouterOptions& router) {
+                  const EngineOptions& engine) {
+  namespace fs = std::filesystem;
   auto read = inputs;
-  read.insert(read.end(), {{"--weights", router.weights}, {"--tasks-to-experts", router.tasks}});
+  read.insert(read.end(), {{"--weights", engine.router.weights}, {"--tasks-to-experts", engine.router.tasks}});
+  const fs::path folder = fs::absolute(output.empty() ? "." : output).parent_path();
+  const auto refuse_in = [&](const char* option, const std::string& directory, const fs::path& place) {
+    std::error_code none;
+    if (!directory.empty() && is_read(output) && fs::equivalent(place, directory, none))
+      read.emplace_back(option, output);
+  };
+  refuse_in("--model", engine.model, folder);
+  refuse_in("--pool", engine.pool, folder.parent_path());  // an expert is a folder of the pool
   for (const auto& [option, path] : read) {
     std::error_code none;  // a file that is not there yet is no other's; links lead to one and the same
     check(output.empty() || path.empty() || !std::filesystem::equivalent(output, path, none), output,

@@ -26,7 +26,7 @@ std::string nearest(const std::string& word, const std::vector<std::string>& nam
 /// Throws Error where an output is one of the files that are read, such as {"--input", path}, or that the router reads:
 /// the output would take its place. Empty names are no files.
 void check_output(const std::string& output, const std::vector<std::pair<std::string, std::string>>& inputs,
-                  const RouterOptions& router);
+                  const EngineOptions& engine);
 
 /// What was odd or left out, on stderr; of many lines the first.
 void warn_of(const Pool& pool);

@@ -89,7 +89,7 @@ double mean_loss(Engine& engine, const std::vector<FewShot>& batches) {
 void run(WeightsOptions o) {
   std::vector<std::pair<std::string, std::string>> read;
   for (const auto& path : o.data) read.emplace_back("--data", path);
-  check_output(o.output, read, o.engine.router);
+  check_output(o.output, read, o.engine);
   o.engine.router.name = "uniform";  // until weigh says otherwise
   const Tokenizer tokenizer = open_tokenizer(o.engine.model);
   const Examples examples = read_examples(o, tokenizer);  // complain of a bad line before the model is read

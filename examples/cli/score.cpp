@@ -31,7 +31,7 @@ Example read_example(const Json& record, const Tokenizer& tokenizer) {
 }
 
 void run(const ScoreOptions& o) {
-  check_output(o.output, {{"--input", o.input}}, o.engine.router);
+  check_output(o.output, {{"--input", o.input}}, o.engine);
   const auto records = read_jsonl(o.input);
   const Tokenizer tokenizer = open_tokenizer(o.engine.model);
   std::vector<Example> examples;

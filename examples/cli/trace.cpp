@@ -183,7 +183,7 @@ void run_tasks(const TraceOptions& o) {
 }
 
 void run(const TraceOptions& o) {
-  check_output(o.output, {{"--input", o.input}}, o.engine.router);
+  check_output(o.output, {{"--input", o.input}}, o.engine);
   if (o.input.empty()) return o.tasks.empty() ? refuse_missing("--input") : run_tasks(o);
   check(ending(o.output) != ".json", o.output, ": lines end in .jsonl; .json is for --tasks");
   const auto records = read_jsonl(o.input);

@@ -116,6 +116,13 @@ BOOST_AUTO_TEST_CASE(no_output_takes_the_place_of_an_input) {
   fs::copy(golden("v1_1/golden.safetensors"), scratch() / "same.safetensors");
   kept("forward " + demo_model() + "--tensors same.safetensors --output same.safetensors", "same.safetensors",
        "--tensors");
+  fs::copy(demo() / "model", scratch() / "own-model", fs::copy_options::recursive);
+  kept("forward --model own-model --tensors same.safetensors --output own-model/model.safetensors",
+       "own-model/model.safetensors", "--model");
+  fs::copy(demo() / "pool", scratch() / "own-pool", fs::copy_options::recursive);
+  kept(
+      "forward " + demo_model() + "--pool own-pool --tensors same.safetensors --output own-pool/dates/gate.safetensors",
+      "own-pool/dates/gate.safetensors", "--pool");
 }
 
 BOOST_AUTO_TEST_CASE(checks_find_faults) {

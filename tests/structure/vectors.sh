@@ -4,24 +4,25 @@
 # A choice in them that GCC makes a branch costs several times the whole, and no result tells of it.
 set -eu
 include=$1 options=$2 cxx=$3
-if ! "$cxx" --version | grep -qi 'g++\|free software foundation' || [ "$(uname -m)" != x86_64 ]; then
+if ! "$cxx" --version | grep -qi 'free software foundation' || ! "$cxx" -dumpmachine | grep -q '^x86_64'; then
   echo "vectors: left out; it asks GCC on x86-64"
   exit 77
 fi
 functions="exp sigmoid tanh erf"
-work=$PWD/vectors
-mkdir -p "$work"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 {
   echo '#include <anser/core/simd.hpp>'
   for f in $functions; do
     echo "void all_$f(float* x, int n) { ANSER_SIMD() for (int i = 0; i < n; ++i) x[i] = anser::simd::$f(x[i]); }"
   done
 } > "$work/loops.cpp"
-flags=$(grep -v '^-m' "$options")
+flags=$(grep -E '^-(I|D|isystem|std)' "$options")
 failed=0
 for target in "-mavx2 -mfma" "-msse2"; do
   # shellcheck disable=SC2086  # flags are words
-  report=$("$cxx" $flags -I "$include" -O3 $target -fopt-info-vec-optimized -c -o "$work/loops.o" "$work/loops.cpp" 2>&1)
+  report=$(LC_ALL=C "$cxx" $flags -I "$include" -O3 -fopenmp-simd $target -fopt-info-vec-optimized -c -o "$work/loops.o" \
+    "$work/loops.cpp" 2>&1) || { printf '%s\n' "$report"; exit 1; }
   line=1
   for f in $functions; do
     line=$((line + 1))

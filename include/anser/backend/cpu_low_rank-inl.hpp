@@ -202,8 +202,8 @@ class RoutedLowRank {
   static constexpr int vectors = simd::panel_vectors;
   static constexpr int cols = vectors * lanes;
   static constexpr int most_rows = simd::many_registers ? 8 : 4;  // of x or y that are multiplied at once
-  static constexpr int woven_rows =
-      simd::many_registers ? 6 : 4;  // of x beside woven rows of A: all sums stay in registers
+  /// Of x beside woven rows of A: all sums stay in registers.
+  static constexpr int woven_rows = simd::many_registers ? 6 : 4;
   /// Rows of another A beside so many of x.
   static constexpr int dots_for(int rows) { return rows <= woven_rows ? woven : 2; }
   static constexpr int ahead_cols = 2 * cols;         // of B, from what is multiplied to what is fetched

@@ -31,7 +31,8 @@ class Panels {
 
   /// y [m, n] = x [m, k] Wᵀ. Every sum is made in the same order, whatever the number of threads.
   void multiply(Matrix<const T> x, int m, Matrix<T> y) const {
-    for_shares(m, panels(n_), 2.0 * m * n_ * k_, [&](Range rows, Range share) {
+    const Shares of = m <= few_rows ? large_shares : shares;
+    for_shares(of, m, panels(n_), 2.0 * m * n_ * k_, [&](Range rows, Range share) {
       const Matrix<const T> from{x[rows.begin], x.stride};
       const Matrix<T> to{y[rows.begin], y.stride};
       if (m <= few_rows)
@@ -98,7 +99,7 @@ class Panels {
   int panel_count() const { return panels(n_); }
   int block_count() const { return std::max(1, (k_ + depth - 1) / depth); }
   /// Rows in so many parts that each stays in the cache while panels pass.
-  static int row_parts(int m) { return (m + typical_rows - 1) / typical_rows; }
+  static int row_parts(int m) { return (m + shares.typical_rows - 1) / shares.typical_rows; }
   static int cut(int size, int part, int of) { return int(std::ptrdiff_t(size) * part / of); }
   static Range rows(int m, int part, int parts) {
     const auto top = [&](int p) { return p == parts ? m : cut(m, p, parts) / tile * tile; };
@@ -107,7 +108,7 @@ class Panels {
 
   /// dx [m, k] += dy [m, first] W, of the first rows of W.
   void multiply_back(Matrix<const T> dy, int m, int first, Matrix<T> dx) const {
-    for_shares(m, panels(k_), 2.0 * m * first * k_, [&](Range rows, Range share) {
+    for_shares(large_shares, m, panels(k_), 2.0 * m * first * k_, [&](Range rows, Range share) {
       constexpr int most = depth / width * width;
       static thread_local simd::Scratch<T> scratch;
       T* turned = scratch.get(std::size_t(most) * width);
@@ -143,10 +144,14 @@ class Panels {
   /// So much of k at once: rows of a share stay in the second-level cache while all panels pass, and y is added to
   /// seldom. Measured: 512 to 1,536 floats are alike.
   static constexpr int depth = 4096 / int(sizeof(T));
-  /// Shares of AVX2 are small and many: beside 64 rows a panel stays in half a megabyte of cache too. Measured at 512
-  /// rows, AVX2 and two threads: 256 rows of all panels 0.81 of the FMA peak, 64 rows of an eighth of them 0.85.
-  static constexpr int typical_rows = simd::many_registers ? 256 : 64, least_rows = typical_rows / 2;
-  static constexpr int shares_of_panels = simd::many_registers ? 1 : 8;
+  /// How a product is shared out: so many rows that they stay in the cache, no fewer, and the panels in so many parts.
+  struct Shares {
+    int typical_rows, least_rows, panels;
+  };
+  static constexpr Shares large_shares{256, 128, 1};
+  /// Without AVX-512 shares are small and many: beside 64 rows a panel stays in half a megabyte of cache too. Measured
+  /// at 512 rows, AVX2 and two threads: 256 rows of all panels 0.81 of the FMA peak, 64 rows of an eighth of them 0.85.
+  static constexpr Shares shares = simd::many_registers ? large_shares : Shares{64, 32, 8};
   static constexpr int few_rows = 16;  // up to here a product is the reading of W
   static constexpr int line = 64 / int(sizeof(T));
   static constexpr int stretch_steps = 4;  // lines of x that pass while a stretch is fetched
@@ -197,13 +202,14 @@ class Panels {
   /// f(rows, panels) over all of both, by threads. Shares of rows are as long as stay in the cache; panels are cut too
   /// where rows do not go round.
   template <class F>
-  static void for_shares(int m, int panels, double operations, F f) {
-    const int threads = thread_count(), cached = (m + typical_rows - 1) / typical_rows;
-    const int parts = std::min((cached + threads - 1) / threads * threads, std::max(1, m / least_rows));
+  static void for_shares(const Shares& of, int m, int panels, double operations, F f) {
+    const int threads = thread_count(), cached = (m + of.typical_rows - 1) / of.typical_rows;
+    const int parts = std::min((cached + threads - 1) / threads * threads, std::max(1, m / of.least_rows));
     const int fewest = parts % threads == 0 ? 1 : (2 * threads + parts - 1) / parts;
-    const int columns = std::min(panels, std::max(fewest, threads > 1 ? shares_of_panels : 1));
+    const int columns = std::min(panels, std::max(fewest, threads > 1 ? of.panels : 1));
     for_units(parts * columns, worth_threads(operations), [&](int unit) {
-      const int part = unit % parts, column = unit / parts;
+      const bool beside = of.panels > 1;  // rows of the same panels follow one another, which stay in the last cache
+      const int part = beside ? unit % parts : unit / columns, column = beside ? unit / parts : unit % columns;
       f(Panels::rows(m, part, parts), Range{cut(panels, column, columns), cut(panels, column + 1, columns)});
     });
   }

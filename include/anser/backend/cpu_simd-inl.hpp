@@ -37,7 +37,7 @@ using Vector = typename VectorOf<T>::type;
 
 template <class T>
 inline constexpr int lanes = vector_bytes / int(sizeof(T));
-/// Of vectors: 32 and not 16.
+/// Of vectors of AVX-512: 32, where others are reckoned to have 16.
 inline constexpr bool many_registers = vector_bytes == 64;
 /// Vectors in a row of the panels in which packed weights lie, and B of packed experts.
 inline constexpr int panel_vectors = 3;
@@ -61,7 +61,7 @@ void store(T* p, const Vector<T>& v) {
 /// AVX-512 it keeps them anyway.
 template <class T>
 void keep([[maybe_unused]] T& vector) {
-#if defined(__x86_64__) && !defined(__AVX512F__)
+#if defined(__x86_64__) && defined(__FMA__) && !defined(__AVX512F__)
   asm("" : "+x"(vector));
 #endif
 }

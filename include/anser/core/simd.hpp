@@ -19,7 +19,7 @@ ANSER_HD inline float select(bool c, float a, float b) {
 }
 ANSER_HD inline double select(bool c, double a, double b) { return c ? a : b; }
 
-/// e^x. Zero below -87.7, infinity above 88.4, where the result leaves the floats.
+/// e^x. Zero below -87.69, infinity above 88.38: a little before the result leaves the floats.
 ANSER_HD inline float exp(float x) {
   x = select(x < -88.f, -88.f, x);    // where the exponent below is 0
   x = select(x > 89.f, 89.f, x);      // and that of infinity

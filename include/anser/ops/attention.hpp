@@ -41,7 +41,7 @@ struct AttentionSoftmax {
     }
     ANSER_SIMD(reduction(+ : s))
     for (int j = team.rank(); j < keys; j += team.size()) {
-      const R e = j < seen ? simd::exp(row[j] - top) : R(0);
+      const R e = simd::select(j < seen, simd::exp(row[j] - top), R(0));
       row[j] = e;
       s += e;
     }
