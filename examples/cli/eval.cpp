@@ -2,6 +2,8 @@
 #include <anser/io/hf.hpp>
 #include <anser/io/output_file.hpp>
 
+#include <filesystem>
+
 #include "evaluation.hpp"
 #include "experts.hpp"
 #include "jsonl.hpp"
@@ -85,7 +87,11 @@ std::string task_table(const Results& results, const std::vector<Task>& tasks) {
 void run(EvalOptions o) {
   const bool is_file = o.output.ends_with(".json");
   const std::string results_file = o.output.empty() || is_file ? o.output : o.output + "/results.json";
-  check_output(results_file, {}, o.engine);
+  std::vector<std::pair<std::string, std::string>> read;
+  std::error_code none;
+  for (std::filesystem::directory_iterator it(o.tasks, none), end; it != end; it.increment(none))
+    read.emplace_back("--tasks", it->path().string());
+  check_output(results_file, read, o.engine);
   if (o.engine.pool.empty()) o.routers = {"none"};
   auto& metrics = o.evaluation.metrics;
   if (metrics.empty()) {

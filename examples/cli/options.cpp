@@ -169,32 +169,37 @@ std::string nearest(const std::string& word, const std::vector<std::string>& nam
 }
 
 namespace {
-/// Whether a file's name is one that models and experts have.
-bool is_read(const std::filesystem::path& file) {
-  const std::string name = file.filename().string(), ending = file.extension().string();
-  return ending == ".safetensors" || ending == ".bin" || ending == ".model" || name == "config.json" ||
-         name == "tokenizer.json" || name == "adapter_config.json";
+using ReadFiles = std::vector<std::pair<std::string, std::string>>;  // the option that names them, and the file
+
+/// The files of a folder that have names such as models and experts have; nothing where it cannot be read.
+void add_files(ReadFiles& files, const char* option, const std::filesystem::path& folder) {
+  std::error_code none;
+  for (std::filesystem::directory_iterator it(folder, none), end; it != end; it.increment(none)) {
+    const std::string name = it->path().filename().string(), ending = it->path().extension().string();
+    if (contains({".safetensors", ".bin", ".model"}, ending) || name.ends_with(".index.json") ||
+        contains({"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
+                  "special_tokens_map.json", "adapter_config.json", "expert.json", "router.json"},
+                 name))
+      files.emplace_back(option, it->path().string());
+  }
 }
 }  // namespace
 
-void check_output(const std::string& output, const std::vector<std::pair<std::string, std::string>>& inputs,
-                  const EngineOptions& engine) {
+void check_output(const std::string& output, const ReadFiles& inputs, const EngineOptions& engine) {
   namespace fs = std::filesystem;
+  std::error_code none;
+  if (output.empty() || !fs::exists(output, none)) return;  // there is nothing to take the place of
   auto read = inputs;
   read.insert(read.end(), {{"--weights", engine.router.weights}, {"--tasks-to-experts", engine.router.tasks}});
-  const fs::path folder = fs::absolute(output.empty() ? "." : output).parent_path();
-  const auto refuse_in = [&](const char* option, const std::string& directory, const fs::path& place) {
-    std::error_code none;
-    if (!directory.empty() && is_read(output) && fs::equivalent(place, directory, none))
-      read.emplace_back(option, output);
-  };
-  refuse_in("--model", engine.model, folder);
-  refuse_in("--pool", engine.pool, folder.parent_path());  // an expert is a folder of the pool
-  for (const auto& [option, path] : read) {
-    std::error_code none;  // a file that is not there yet is no other's; links lead to one and the same
-    check(output.empty() || path.empty() || !std::filesystem::equivalent(output, path, none), output,
-          ": --output would take the place of what ", option, " reads; name another file");
+  if (!engine.model.empty()) add_files(read, "--model", engine.model);
+  if (!engine.pool.empty()) {
+    add_files(read, "--pool", engine.pool);
+    for (fs::directory_iterator it(engine.pool, none), end; it != end; it.increment(none))
+      add_files(read, "--pool", it->path());
   }
+  for (const auto& [option, path] : read)  // links lead to one and the same file
+    check(path.empty() || !fs::equivalent(output, path, none), output, ": --output would take the place of what ",
+          option, " reads; name another file");
 }
 
 void warn_of(const Pool& pool) {

@@ -23,8 +23,8 @@ void add_threads_option(Command& command, int& threads);
 /// Of the names the one that looks most like the word that was typed; empty where none is near.
 std::string nearest(const std::string& word, const std::vector<std::string>& names);
 
-/// Throws Error where an output is one of the files that are read, such as {"--input", path}, or that the router reads:
-/// the output would take its place. Empty names are no files.
+/// Throws Error where an output is one of the files that are read, such as {"--input", path}, or of the router's, the
+/// model's or the pool's, be it through links: the output would take its place. Empty names are no files.
 void check_output(const std::string& output, const std::vector<std::pair<std::string, std::string>>& inputs,
                   const EngineOptions& engine);
 

@@ -123,6 +123,21 @@ BOOST_AUTO_TEST_CASE(no_output_takes_the_place_of_an_input) {
   kept(
       "forward " + demo_model() + "--pool own-pool --tensors same.safetensors --output own-pool/dates/gate.safetensors",
       "own-pool/dates/gate.safetensors", "--pool");
+  const std::string own = "score --model own-model --pool own-pool --input same.jsonl --output ";
+  write(scratch() / "own-pool/router.json", "{\"router\": \"smear\"}");
+  write(scratch() / "own-pool/dates/expert.json", "{}");
+  for (const std::string file : {"router.json", "dates/expert.json", "dates/adapter_config.json"})
+    kept(own + "own-pool/" + file, "own-pool/" + file, "--pool");
+  fs::create_symlink("own-model/config.json", scratch() / "to-config.jsonl");
+  kept(own + "to-config.jsonl", "own-model/config.json", "--model");
+  fs::rename(scratch() / "own-model/model.safetensors", scratch() / "blob");  // as Hugging Face's cache has it
+  fs::create_symlink("../blob", scratch() / "own-model/model.safetensors");
+  kept(own + "blob", "blob", "--model");
+  fs::create_directory(scratch() / "own-tasks");
+  write(scratch() / "own-tasks/task.jsonl", "{\"input\": \"a\", \"target\": \"b\"}\n");
+  fs::create_symlink("own-tasks/task.jsonl", scratch() / "to-task.json");
+  kept("eval " + demo_pool() + "--router uniform --tasks own-tasks --output to-task.json", "own-tasks/task.jsonl",
+       "--tasks");
 }
 
 BOOST_AUTO_TEST_CASE(checks_find_faults) {

@@ -56,6 +56,10 @@ BOOST_AUTO_TEST_CASE(all_broken_folders_are_named_at_once_or_skipped) {
   BOOST_TEST(pool.experts.size() == 1u);
   BOOST_REQUIRE(pool.skipped.size() == 2u);
   BOOST_TEST(pool.skipped[0].find(cut) != std::string::npos);
+  folder.write("folder/adapter_config.json/notes.txt", "");  // a folder where a file was expected
+  std::filesystem::create_symlink("loop", folder.path("loop"));
+  BOOST_TEST(anser::load_pool(folder.path(), options).skipped.size() == 4u);
+  for (const char* broken : {"folder", "loop"}) std::filesystem::remove_all(folder.path(broken));
   std::filesystem::remove_all(folder.path("good"));
   CHECK_SAYS(anser::load_pool(folder.path(), options), "none of the 2 experts loads");
 }

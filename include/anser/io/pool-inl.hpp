@@ -73,8 +73,8 @@ ANSER_INLINE Pool load_pool(const std::string& directory, const PoolOptions& opt
   std::erase_if(folders, [&](const std::string& folder) {
     const std::string path = directory + '/' + folder;
     std::error_code ignored;
-    const bool unfinished =
-        !has_file(path + "/adapter_config.json") && std::filesystem::is_directory(path + "/training", ignored);
+    const bool unfinished = std::filesystem::is_directory(path + "/training", ignored) &&
+                            !std::filesystem::exists(path + "/adapter_config.json", ignored);
     check(!unfinished || options.allow.empty(), path, ": its training is not finished; go on with it, or name others");
     if (unfinished) pool.warnings.push_back(path + ": its training is not finished; the expert is left out");
     return unfinished;
