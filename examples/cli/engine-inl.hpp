@@ -160,6 +160,11 @@ class EngineOn final : public Engine {
     check(router_.name != "single" || std::any_of(pool_.experts.begin(), pool_.experts.end(),
                                                   [&](const Expert& e) { return e.name == router_.expert; }),
           pool_.origin, ": --expert ", router_.expert, " is none of its experts; they are ", names_of(pool_));
+    for (const auto& [name, weight] : router_.mix) {
+      const auto& all = pool_.experts;
+      check(std::any_of(all.begin(), all.end(), [&](const Expert& e) { return e.name == name; }), router_.weights,
+            ": the pool has no expert ", name, "; its experts are ", names_of(pool_));
+    }
     by_task_ = names_tasks(router_.name);
     attach_by_name(router_, pool_.experts);
     if (router_.name != "none") load_router(model_, pool_);

@@ -66,8 +66,8 @@ void blame(const std::string& found, const Source& model, const std::vector<std:
   }
   throw NotFinite(concat(found, ", and all that the files hold is: a product overflowed; ",
                          dtype == "f32" ? "" : "try --dtype f32, or ",
-                         "look whether an expert's scale (lora_alpha over r) or a weight is far too large (`anser "
-                         "inspect --values`)"));
+                         "look whether an expert's scale (lora_alpha over r), its weight in --weights or a tensor "
+                         "(`anser inspect --values`) is far too large"));
 }
 
 namespace {

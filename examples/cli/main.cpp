@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <new>
+#include <sstream>
 
 #include "help.hpp"
 #include "options.hpp"
@@ -27,14 +28,28 @@ void spin_briefly(char** argv) {
 }
 
 /// A stream that was closed before the start would be the first file that is opened, and get what is said to people.
+/// What is opened in its place takes nothing from stdout: results that nobody gets are an error.
 void open_streams() {
   for (int stream : {0, 1, 2})
-    if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", stream == 0 ? O_RDONLY : O_WRONLY) < 0) std::abort();
+    if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", stream == 2 ? O_WRONLY : O_RDONLY) < 0) std::abort();
 }
 
 int fail_with(const char* what) {
-  complain(fmt::format("anser: error: {}\n", what));
+  complain(fmt::format("anser: error: {}\n", visible(what)));
   return failed;
+}
+
+/// What was asked of the program itself, such as help, is a result.
+int finish(const CLI::App& program, const CLI::ParseError& asked) {
+  std::ostringstream out;
+  program.exit(asked, out, out);
+  print(out.str());
+  try {
+    finish_output();
+  } catch (const anser::Error& error) {
+    return fail_with(error.what());
+  }
+  return 0;
 }
 }  // namespace
 
@@ -66,8 +81,8 @@ int main(int argc, char** argv) {
     program.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // as CLI11 wants them
     finish_output();
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return program.exit(error);
-    complain(fmt::format("anser: error: {}\n", explain_usage(program, error, words)));
+    if (error.get_exit_code() == 0) return finish(program, error);
+    complain(fmt::format("anser: error: {}\n", visible(explain_usage(program, error, words))));
     return wrong_usage;
   } catch (const anser::Error& error) {
     return fail_with(error.what());

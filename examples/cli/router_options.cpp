@@ -46,9 +46,11 @@ RouterOptions resolve(RouterOptions o) {
   const std::string known = o.name == "arrow" || o.name == "spectr" ? "temperature"
                             : o.name == "retrieval"                 ? "encoder"
                                                                     : "";
-  for (const auto& word : o.settings)
+  for (const auto& word : o.settings) {
     check(!known.empty() && word.starts_with(known + '='), "--router-option ", word, ": the router ", o.name,
           known.empty() ? " has no such settings" : " has the one setting " + known);
+    check(word.size() > known.size() + 1, "--router-option ", word, ": a value is missing behind =");
+  }
   check(
       o.name != "retrieval" || !setting(o, "encoder").empty(),
       "the router retrieval needs --router-option encoder=DIR, the sentence encoder that embedded the experts' texts");

@@ -41,6 +41,7 @@ void catch_signals() {
     sigaction(signal, nullptr, &before);
     if (before.sa_handler == SIG_DFL) sigaction(signal, &action, nullptr);  // nohup's choice stays
   }
+  std::signal(SIGXFSZ, SIG_IGN);  // writing past `ulimit -f` fails as on a full disk, with the file's name
 }
 
 void note_signals() {

@@ -29,8 +29,20 @@ void finish_output() {
 void complain(std::string_view text) {
   [[maybe_unused]] const auto written = std::fwrite(text.data(), 1, text.size(), stderr);
 }
-void tell(std::string_view text) { complain(fmt::format("anser: {}\n", text)); }
-void warn(std::string_view text) { complain(fmt::format("anser: warning: {}\n", text)); }
+std::string visible(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\n')
+      out += "\\n";
+    else if ((unsigned char)c < ' ' || c == '\x7F')
+      out += fmt::format("\\x{:02X}", (unsigned char)c);
+    else
+      out += c;
+  }
+  return out;
+}
+void tell(std::string_view text) { complain(fmt::format("anser: {}\n", visible(text))); }
+void warn(std::string_view text) { complain(fmt::format("anser: warning: {}\n", visible(text))); }
 
 bool contains(const std::vector<std::string>& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
@@ -98,6 +110,7 @@ Table::Table(std::vector<std::string> head) {
 
 void Table::add(std::vector<std::string> cells) {
   cells.resize(right_.size());
+  for (auto& cell : cells) cell = visible(cell);
   rows_.push_back(std::move(cells));
 }
 

@@ -11,6 +11,8 @@ namespace anser::cli {
 void print(std::string_view text);
 /// Throws Error where something printed could not be written.
 void finish_output();
+/// The text with its control characters as they are written in C: names come from files, and a terminal obeys them.
+std::string visible(std::string_view text);
 /// One line on stderr.
 void warn(std::string_view text);
 /// To stderr as it is; that stderr takes nothing is no reason to fail.

@@ -16,6 +16,27 @@ BOOST_AUTO_TEST_CASE(a_stderr_that_takes_nothing_changes_no_status) {
   BOOST_TEST(status("pool list --threads 1 absent 2>/dev/null") == 1);
 }
 
+BOOST_AUTO_TEST_CASE(what_stdout_does_not_take_is_an_error) {
+  const auto status = [](const std::string& arguments) {
+    return WEXITSTATUS(std::system((std::string(ANSER_PROGRAM) + ' ' + arguments + " 2>/dev/null").c_str()));
+  };
+  for (const std::string stream : {" >/dev/full", " >&-"})
+    for (const std::string& command : {std::string("--help"), std::string("--version"), std::string("score --help"),
+                                       "inspect " + (demo() / "model").string()})
+      BOOST_TEST(status(command + stream) == 1, command + stream);
+}
+
+BOOST_AUTO_TEST_CASE(names_cannot_talk_to_the_terminal) {
+  run_badly("inspect \"$(printf 'no\\nsuch\\033[31mthing')\"", 1, "no\\nsuch\\x1B[31mthing");
+  const fs::path named = scratch() / "named";
+  fs::create_directories(named);
+  fs::copy(demo() / "pool", named / "pool", fs::copy_options::recursive);
+  fs::rename(named / "pool" / "arithmetic", named / "pool" / "arith\033metic");
+  const auto said = run_well("pool list named/pool");
+  BOOST_TEST(said.find("arith\\x1Bmetic") != std::string::npos, said);
+  BOOST_TEST(said.find('\033') == std::string::npos, said);
+}
+
 BOOST_AUTO_TEST_CASE(help_teaches) {
   const auto all = run_well("--help");
   for (const std::string command :

@@ -45,6 +45,9 @@ BOOST_AUTO_TEST_CASE(fixed_mixes_and_oracles) {
   for (const auto& name : who) equal += (equal.empty() ? "{\"" : ", \"") + name + "\": 0.125";
   write(scratch() / "equal.json", equal + '}');
   BOOST_TEST(scores(demo_pool() + "--router weights --weights equal.json") == scores(demo_pool() + "--router uniform"));
+  write(scratch() / "stranger.json", "{\"nobody\": 1}");
+  run_badly("score " + demo_pool() + "--router weights --weights stranger.json --input asked.jsonl", 1,
+            "stranger.json: the pool has no expert nobody; its experts are arithmetic");
   // Each line follows its own task's expert, however the lines are batched.
   write(scratch() / "tasks.json", "{\"a\": \"" + who[0] + "\", \"b\": \"" + who[1] + "\"}");
   const auto by_task = scores(demo_pool() + "--router oracle --tasks-to-experts tasks.json --batch-size 1");
@@ -72,6 +75,8 @@ BOOST_AUTO_TEST_CASE(spectra_and_activations) {
   BOOST_TEST(arrow != scores(demo_pool() + "--router arrow --router-option temperature=0.1"));
   run_badly("score " + demo_pool() + "--router arrow --router-option heat=1 --input asked.jsonl", 1,
             "the one setting temperature");
+  run_badly("score " + demo_pool() + "--router arrow --router-option temperature= --input asked.jsonl", 1,
+            "a value is missing behind =");
   run_badly("score " + demo_pool() + "--router-option temperature=1 --input asked.jsonl", 1, "has no such settings");
 
   fs::copy(demo() / "pool", scratch() / "active", fs::copy_options::recursive);

@@ -159,4 +159,17 @@ BOOST_AUTO_TEST_CASE(output_that_cannot_be_written) {
                                      .c_str());
   BOOST_TEST(WEXITSTATUS(status) == 1);
   BOOST_TEST(read(scratch() / "stderr").starts_with("anser: error: standard output"));
+
+  // A limit of the shell's is as a full disk.
+  const auto limited = scratch() / "limited";
+  std::string many;
+  for (int i = 0; i < 200; ++i) many += "{\"input\": \"Say something.\"}\n";
+  write(limited / "many.jsonl", many);
+  const std::string command_of_many = "ulimit -f 1; " ANSER_PROGRAM " generate " + demo_model() +
+                                      "--max-new-tokens 1 --input many.jsonl --output out.jsonl";
+  const int limit_status = std::system(("cd " + limited.string() + "; " + command_of_many + " 2> stderr").c_str());
+  BOOST_TEST(WEXITSTATUS(limit_status) == 1);
+  const auto said = read(limited / "stderr");
+  BOOST_TEST(said.find("out.jsonl could not be written whole: File too large; make room") != std::string::npos, said);
+  BOOST_TEST(std::distance(fs::directory_iterator(limited), {}) == 2);
 }
