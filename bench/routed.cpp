@@ -102,6 +102,7 @@ void add_cases(const Options& options, const Shape& shape, int pool) {
           const auto input = random_tokens(c, examples, tokens);
           const double plain = encoder_operations(c, examples, tokens);
           const double more = double(examples) * tokens * all.expert_operations(anser::Stack::encoder);
+          for (int i = 0; i < 3; ++i) all.routed->encode(cx, input);  // experts that are used again are packed
           compare(state, Limit::fma,
                   {{"plain", plain, [&] { all.plain->encode(cx, input); }},
                    {"scoring", plain, [&] { all.scored->encode(cx, input); }},

@@ -68,27 +68,32 @@ class LowRankExperts {
     }
   }
 
-  /// For the backend's own low_rank. Where it packs, each used expert that no one trains is packed once, and its file's
-  /// pages are given back.
+  /// For the backend's own low_rank. Where it packs, an expert that no one trains is read where it lies at first. Used
+  /// again after 16 rows, or together with 256, it is packed, and its file's pages are given back: a packed one saves
+  /// about a microsecond a row, and packing takes 200 where the system has to find new memory, which was most of a
+  /// token's time over a large pool.
   const LowRank<R>* packed_table(B& device, const std::int32_t* begin) const {
     if constexpr (requires(const R* p) { device.pack_low_rank(p, p, 1, 1, 1); }) {
       packed_.resize(a_.size());
       packed_table_.resize(a_.size());
+      const bool many = begin[a_.size()] >= 256;
       for (std::size_t e = 0; e < a_.size(); ++e) {
         if (begin[e + 1] == begin[e] || !a_[e]) continue;
         const auto &a = a_[e], &b = b_[e];
         const auto from_a = a.stored(), from_b = b.stored();  // null: numbers that may change at any time
         const R* bias = bias_[e] ? bias_[e].data() : nullptr;
         Packed& p = packed_[e];
-        if (!from_a || !from_b) {
-          p = {};
-          packed_table_[e] = {a.data(), b.data(), a.rows(), R(scale_[e]), nullptr, bias};
-        } else if (p.from_a != from_a || p.from_b != from_b) {
-          p = {device.pack_low_rank(a.data(), b.data(), a.rows(), a.cols(), b.rows()), from_a, from_b};
+        const bool again = from_a && from_b && p.from_a == from_a && p.from_b == from_b;
+        if (!again) p = {{}, from_a, from_b, 0};
+        if (again && !p.made.a && (p.rows >= 16 || many)) {
+          p.made = device.pack_low_rank(a.data(), b.data(), a.rows(), a.cols(), b.rows());
           packed_table_[e] = {p.made.a, nullptr, a.rows(), R(scale_[e]), p.made.panels, bias};
           a.evict();
           b.evict();
+        } else if (!p.made.a) {
+          packed_table_[e] = {a.data(), b.data(), a.rows(), R(scale_[e]), nullptr, bias};
         }
+        p.rows += begin[e + 1] - begin[e];
       }
       return packed_table_.data();
     } else {
@@ -112,8 +117,9 @@ class LowRankExperts {
   }
 
   struct Packed {
-    PackedLowRank<R> made;
-    std::shared_ptr<const Stored> from_a, from_b;
+    PackedLowRank<R> made;                         // none at first
+    std::shared_ptr<const Stored> from_a, from_b;  // what was read or packed
+    std::int64_t rows = 0;
   };
   std::vector<Real<B>> a_, b_, bias_;
   std::vector<double> scale_;
