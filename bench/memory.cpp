@@ -99,6 +99,7 @@ void run_model(const std::string& folder, const std::string& pool_folder) {
     batch.trace = &trace;
   }
   model.pack();
+  model.encode({device}, random_tokens(model.config(), 1, 512));  // what is used again is packed
   auto session = model.encode({device}, random_tokens(model.config(), 1, 512), batch);
   anser::generate(model, session, {.max_new_tokens = 8});
   int last = -1;

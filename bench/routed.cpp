@@ -116,7 +116,9 @@ void add_cases(const Options& options, const Shape& shape, int pool) {
   for (int examples : {1, 8})
     add("routed/decode/" + name + '/' + std::to_string(examples), options, 1,
         [c = decoder, pool, examples, tokens, name](benchmark::State& state) {
-          auto& all = shared<Contest>("decoder " + name, [&] { return std::make_unique<Contest>(c, pool); });
+          // A pool of its own, so that its experts are as new as those of the other case.
+          auto& all = shared<Contest>("decoder " + name + '/' + std::to_string(examples),
+                                      [&] { return std::make_unique<Contest>(c, pool); });
           const anser::Context<Device> cx{device()};
           const double read =
               4.0 * (c.decoder_layers * weights(decoder_products(c)) + double(c.vocabulary) * c.d_model);

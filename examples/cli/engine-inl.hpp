@@ -157,14 +157,13 @@ class EngineOn final : public Engine {
   void hear(const RouterOptions& o) {
     router_ = resolve(o);
     router_.joint = joint_options(router_.name, pool_);
-    check(router_.name != "single" || std::any_of(pool_.experts.begin(), pool_.experts.end(),
-                                                  [&](const Expert& e) { return e.name == router_.expert; }),
-          pool_.origin, ": --expert ", router_.expert, " is none of its experts; they are ", names_of(pool_));
-    for (const auto& [name, weight] : router_.mix) {
-      const auto& all = pool_.experts;
-      check(std::any_of(all.begin(), all.end(), [&](const Expert& e) { return e.name == name; }), router_.weights,
-            ": the pool has no expert ", name, "; its experts are ", names_of(pool_));
-    }
+    const auto is_there = [&](const std::string& name) {
+      return std::any_of(pool_.experts.begin(), pool_.experts.end(), [&](const Expert& e) { return e.name == name; });
+    };
+    check(router_.name != "single" || is_there(router_.expert), pool_.origin, ": --expert ", router_.expert,
+          " is none of its experts; they are ", names_of(pool_));
+    for (const auto& [name, weight] : router_.mix)
+      check(is_there(name), router_.weights, ": the pool has no expert ", name, "; its experts are ", names_of(pool_));
     by_task_ = names_tasks(router_.name);
     attach_by_name(router_, pool_.experts);
     if (router_.name != "none") load_router(model_, pool_);

@@ -41,7 +41,8 @@ std::string tensors_text(const Safetensors& file, bool values) {
   }
   std::string out =
       fmt::format("{}: safetensors, {} tensors, {}\n", file.origin(), grouped(file.entries().size()), size_text(bytes));
-  for (const auto& [key, value] : file.metadata()) out += fmt::format("metadata {}: {}\n", key, cut(value, 100));
+  for (const auto& [key, value] : file.metadata())
+    out += fmt::format("metadata {}: {}\n", visible(key), cut(visible(value), 100));
   return out + table.text();
 }
 
@@ -82,7 +83,7 @@ std::string model_text(const std::string& directory, bool values) {
   try {
     out += tokenizer_text(files.vocabulary());
   } catch (const Error& error) {
-    out += fmt::format("no vocabulary: {}\n", error.what());
+    out += fmt::format("no vocabulary: {}\n", visible(error.what()));
   }
   if (values)
     for (const auto& shard : files.shards()) out += '\n' + tensors_text(*shard, true);

@@ -147,7 +147,7 @@ void check_pool(const PoolReadOptions& o) {
     problems.push_back(error.what());
   }
   warn_of(pool);
-  for (const auto& line : problems) print(line + '\n');
+  for (const auto& line : problems) print(visible(line) + '\n');
   finish_output();
   check(problems.empty(), o.directory, ": ", problems.size(), problems.size() == 1 ? " problem" : " problems",
         ", listed on stdout; mend or remove those experts");

@@ -267,8 +267,8 @@ class Run {
       now += (now.empty() ? "" : ", ") + steps_[r.step].name + ' ' + duration_text(since(all_[r.step].begun));
     if (running_.size() == 1) now += ": " + running_.front().child.last_line();
     const std::string left_text = expected_ > 0 ? fmt::format(", about {} left", duration_text(left())) : std::string();
-    complain("\r\033[K" +
-             cut(fmt::format("{} of {} steps{}: {}", done_, steps_.size(), left_text, now), terminal_columns() - 1));
+    complain("\r\033[K" + cut(visible(fmt::format("{} of {} steps{}: {}", done_, steps_.size(), left_text, now)),
+                              terminal_columns() - 1));
   }
   /// What those say of themselves that run for long, twice a minute.
   void tell_of_long_steps() {

@@ -22,8 +22,9 @@ void print(std::string_view text) {
 
 void finish_output() {
   if (std::fflush(stdout) != 0 && !output_error) output_error = errno;
+  const bool full = output_error == ENOSPC || output_error == EDQUOT || output_error == EFBIG;
   check(output_error == 0, "standard output: could not be written whole: ", std::strerror(output_error),
-        "; make room, or write elsewhere");
+        full ? "; make room, or write elsewhere" : "; is it open for writing?");
 }
 
 void complain(std::string_view text) {
@@ -31,13 +32,18 @@ void complain(std::string_view text) {
 }
 std::string visible(std::string_view text) {
   std::string out;
-  for (const char c : text) {
-    if (c == '\n')
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = (unsigned char)text[i], next = (unsigned char)(i + 1 < text.size() ? text[i + 1] : 0);
+    if (c == '\n') {
       out += "\\n";
-    else if ((unsigned char)c < ' ' || c == '\x7F')
-      out += fmt::format("\\x{:02X}", (unsigned char)c);
-    else
-      out += c;
+    } else if (c == 0xC2 && next >= 0x80 && next < 0xA0) {  // those beyond ASCII
+      out += fmt::format("\\x{:02X}", next);
+      ++i;
+    } else if (c < ' ' || c == 0x7F) {
+      out += fmt::format("\\x{:02X}", c);
+    } else {
+      out += text[i];
+    }
   }
   return out;
 }
@@ -104,6 +110,7 @@ Table::Table(std::vector<std::string> head) {
   for (auto& name : head) {
     right_.push_back(name.starts_with('>'));
     if (right_.back()) name.erase(0, 1);
+    name = visible(name);
   }
   rows_.push_back(std::move(head));
 }
@@ -164,7 +171,7 @@ void Progress::draw(std::string_view note) {
   }
   const std::size_t full = total_ ? 24 * std::min(done_, total_) / total_ : 24;
   const auto line = fmt::format("{} [{}{}] {}", what_, std::string(full, '#'), std::string(24 - full, ' '), numbers);
-  complain("\r\033[K" + cut(line, terminal_columns() - 1));
+  complain("\r\033[K" + cut(visible(line), terminal_columns() - 1));
   std::fflush(stderr);
   drawn_ = true;
 }

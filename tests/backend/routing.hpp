@@ -39,7 +39,7 @@ struct Routing {
                begin.data(), weight.data.data()};
   }
 
-  /// As the experts of a file are read.
+  /// As experts that are used often lie in memory.
   void pack() {
     for (std::size_t e = 0; e < table.size(); ++e)
       if (LowRank<T>& of = table[e]; of.rank > 0) {

@@ -35,6 +35,16 @@ BOOST_AUTO_TEST_CASE(names_cannot_talk_to_the_terminal) {
   const auto said = run_well("pool list named/pool");
   BOOST_TEST(said.find("arith\\x1Bmetic") != std::string::npos, said);
   BOOST_TEST(said.find('\033') == std::string::npos, said);
+  write(named / "pool" / "arith\033metic" / "adapter_config.json", "{");
+  const auto problems = run("pool check named/pool").out;
+  BOOST_TEST(problems.find("arith\\x1Bmetic/adapter_config.json") != std::string::npos, problems);
+  BOOST_TEST(problems.find('\033') == std::string::npos, problems);
+  const std::vector<float> numbers(2);
+  anser::write_safetensors((named / "odd.safetensors").string(), {{"w\033", anser::stored_view(numbers.data(), {2})}},
+                           {{"key\033", "one\ntwo\xC2\x9B"}});
+  const auto inspected = run_well("inspect named/odd.safetensors");
+  for (const std::string words : {"metadata key\\x1B: one\\ntwo\\x9B\n", "w\\x1B   F32"})
+    BOOST_TEST(inspected.find(words) != std::string::npos, inspected);
 }
 
 BOOST_AUTO_TEST_CASE(help_teaches) {

@@ -217,42 +217,96 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(only_used_experts_are_read, B, Backends) {
 BOOST_AUTO_TEST_CASE_TEMPLATE(experts_are_packed_when_they_are_used_often, B, Backends) {
   using R = typename B::real;
   using E = typename B::element;
-  if constexpr (MultipliesLowRank<B>) {
+  if constexpr (requires(B & d, const GroupedLowRank<E, R>& g, const R* p) {
+                  d.low_rank(g);
+                  d.pack_low_rank(p, p, 1, 1, 1);
+                }) {
     const Context<B> cx{device<B>()};
     const int in = 37, out = 50, rank = 5;
-    for (const auto& [rows, unpacked_uses] : {std::pair{9, 2}, {300, 1}}) {
+    std::vector<std::vector<R>> files;
+    files.reserve(16);
+    const auto file = [&](Shape shape, int* given_back) {
+      const auto v = numbers(std::size_t(shape[0]) * std::size_t(shape[1]), 1 + files.size());
+      files.emplace_back(v.begin(), v.end());
+      return Stored{dtype_of<R>, shape,    reinterpret_cast<const std::byte*>(files.back().data()),
+                    nullptr,     "memory", [given_back] { ++*given_back; }};
+    };
+    for (const int rows : {9, 300}) {
       std::vector<int> given_back(2);
-      std::vector<std::vector<R>> files;
-      files.reserve(4);
       const auto experts = std::make_shared<LowRankExperts<B>>();
-      for (int e = 0; e < 2; ++e) {
-        const auto bound = [&](Shape shape) {
-          const auto v = numbers(std::size_t(shape[0]) * std::size_t(shape[1]), 1 + files.size());
-          files.emplace_back(v.begin(), v.end());
-          return Real<B>(cx.device, Stored{dtype_of<R>, shape, reinterpret_cast<const std::byte*>(files.back().data()),
-                                           nullptr, "memory", [&given_back, e] { ++given_back[std::size_t(e)]; }});
-        };
-        experts->add(bound({rank, in}), bound({out, rank}), 0.5);
-      }
+      for (std::size_t e = 0; e < 2; ++e)
+        experts->add(Real<B>(cx.device, file({rank, in}, &given_back[e])),
+                     Real<B>(cx.device, file({out, rank}, &given_back[e])), 0.5,
+                     tensor<B>(cx.device, {1, rank}, numbers(std::size_t(rank), 3)));
       const auto x = tensor<B, E>(cx.device, {rows, in}, numbers(std::size_t(rows * in), 7));
       const auto weight = tensor<B>(cx.device, {rows, 1}, numbers(std::size_t(rows), 6));
-      const auto use = [&, n = rows](int of_second) {
-        std::vector<std::int32_t> who(std::size_t(n), 0);
+      const auto use = [&](int of_second, const std::shared_ptr<LowRankExperts<B>>& pool) {
+        std::vector<std::int32_t> who(std::size_t(rows), 0);
         std::fill_n(who.begin(), of_second, 1);
-        const auto expert = indices(cx.device, {n, 1}, who);
-        const auto y = tensor<B>(cx.device, {n, out}, numbers(std::size_t(n * out), 8));
-        add_low_rank<B, E>(cx, y, x, experts, expert, weight, group_by_expert(cx, expert, 2));
+        const auto expert = indices(cx.device, {rows, 1}, who);
+        const auto y = tensor<B>(cx.device, {rows, out}, numbers(std::size_t(rows * out), 8));
+        add_low_rank<B, E>(cx, y, x, pool, expert, weight, group_by_expert(cx, expert, 2));
         return y.host();
       };
-      const auto first = use(0);
-      for (int again = 1; again < unpacked_uses; ++again) BOOST_TEST((use(0) == first));
+      const auto first = use(0, experts);
+      if (rows == 9) BOOST_TEST((use(0, experts) == first));
       BOOST_TEST(given_back == std::vector<int>({0, 0}), boost::test_tools::per_element());
-      BOOST_TEST((use(0) == first));  // packed, and bit for bit the same
+      BOOST_TEST((use(0, experts) == first));  // packed, and bit for bit the same
       BOOST_TEST(given_back == std::vector<int>({2, 0}), boost::test_tools::per_element());
-      const auto mixed = use(4);
+      const auto mixed = use(4, experts);
       BOOST_TEST(given_back == std::vector<int>({2, 0}), boost::test_tools::per_element());
-      BOOST_TEST((use(4) == mixed));
+      BOOST_TEST((use(4, experts) == mixed));
+      BOOST_TEST(given_back == std::vector<int>({2, rows == 300 ? 2 : 0}), boost::test_tools::per_element());
+
+      // What is packed is heard no more once it is bound anew, assigned or trained: as if it had never been.
+      const auto as_new = [&] {
+        const auto fresh = std::make_shared<LowRankExperts<B>>();
+        const auto copy = [&](const Real<B>& t) {
+          const auto v = doubles(t.host());
+          return tensor<B>(cx.device, t.shape(), v);
+        };
+        for (int e = 0; e < 2; ++e)
+          fresh->add(copy(experts->a(e)), copy(experts->b(e)), experts->scale(e), copy(experts->bias(e)));
+        return use(4, fresh);
+      };
+      const auto changed = [&](const std::vector<R>& before) {
+        auto now = use(4, experts);
+        BOOST_TEST((now != before));
+        BOOST_TEST((now == as_new()));
+        return now;
+      };
+      int other = 0;
+      experts->a(0).bind(file({rank, in}, &other));
+      auto now = changed(mixed);
+      for (int again = 0; again < 4; ++again) BOOST_TEST((use(4, experts) == now));
+      BOOST_TEST(other == 1);  // packed again
+      const std::vector<R> bias(std::size_t(rank), R(0.25));
+      experts->bias(0).assign(bias);
+      now = changed(now);
+      const std::vector<R> a(std::size_t(rank * in), R(0.5));
+      experts->a(0).assign(a);
+      now = changed(now);
+      experts->b(0).require_grad();
+      experts->b(0).assign(std::vector<R>(std::size_t(out * rank), R(-0.5)));
+      changed(now);
     }
+
+    // Numbers that have to be converted are packed at once, so that no copy of them stays.
+    const std::vector<bf16> narrow(std::size_t(rank * std::max(in, out)), bf16(1.f));
+    const auto converted = std::make_shared<LowRankExperts<B>>();
+    const auto bound = [&](Shape shape) {
+      return Real<B>(cx.device, Stored{DType::bf16, shape, reinterpret_cast<const std::byte*>(narrow.data()), nullptr,
+                                       "memory", nullptr});
+    };
+    converted->add(bound({rank, in}), bound({out, rank}), 1);
+    const auto x = tensor<B, E>(cx.device, {1, in}, numbers(std::size_t(in), 7));
+    const auto one = tensor<B>(cx.device, {1, 1}, {1});
+    const auto y = tensor<B>(cx.device, {1, out}, numbers(std::size_t(out), 8));
+    const auto expert = indices(cx.device, {1, 1}, {0});
+    const auto groups = group_by_expert(cx, expert, 1);
+    const auto before = cx.device.memory().live;
+    add_low_rank<B, E>(cx, y, x, converted, expert, one, groups);
+    BOOST_TEST(cx.device.memory().live == before);
   } else {
     BOOST_TEST_MESSAGE("this backend packs no experts");
   }

@@ -68,10 +68,10 @@ class LowRankExperts {
     }
   }
 
-  /// For the backend's own low_rank. Where it packs, an expert that no one trains is read where it lies at first. Used
-  /// again after 16 rows, or together with 256, it is packed, and its file's pages are given back: a packed one saves
-  /// about a microsecond a row, and packing takes 200 where the system has to find new memory, which was most of a
-  /// token's time over a large pool.
+  /// For the backend's own low_rank. Where it packs, an expert that no one trains is read at first where it lies in its
+  /// file. It is packed, and the file's pages are given back, when it is used again after 16 slots, or among 256 of one
+  /// call, or at once where its numbers had to be converted: new memory takes some hundred times as long as a packed
+  /// expert saves on one row, and over a large pool a token hears experts that the next ones do not (docs/backend.md).
   const LowRank<R>* packed_table(B& device, const std::int32_t* begin) const {
     if constexpr (requires(const R* p) { device.pack_low_rank(p, p, 1, 1, 1); }) {
       packed_.resize(a_.size());
@@ -80,20 +80,30 @@ class LowRankExperts {
       for (std::size_t e = 0; e < a_.size(); ++e) {
         if (begin[e + 1] == begin[e] || !a_[e]) continue;
         const auto &a = a_[e], &b = b_[e];
-        const auto from_a = a.stored(), from_b = b.stored();  // null: numbers that may change at any time
-        const R* bias = bias_[e] ? bias_[e].data() : nullptr;
         Packed& p = packed_[e];
-        const bool again = from_a && from_b && p.from_a == from_a && p.from_b == from_b;
-        if (!again) p = {{}, from_a, from_b, 0};
-        if (again && !p.made.a && (p.rows >= 16 || many)) {
-          p.made = device.pack_low_rank(a.data(), b.data(), a.rows(), a.cols(), b.rows());
-          packed_table_[e] = {p.made.a, nullptr, a.rows(), R(scale_[e]), p.made.panels, bias};
-          a.evict();
-          b.evict();
-        } else if (!p.made.a) {
-          packed_table_[e] = {a.data(), b.data(), a.rows(), R(scale_[e]), nullptr, bias};
+        if (!a.stored() || !b.stored() || p.from_a != a.stored() || p.from_b != b.stored()) p = {};
+        LowRank<R>& entry = packed_table_[e];
+        entry = {p.made.a, nullptr, a.rows(), R(scale_[e]), p.made.panels, bias_[e] ? bias_[e].data() : nullptr};
+        if (!p.made.a) {
+          entry.a = a.data();
+          entry.b = b.data();
+          p.from_a = a.stored();  // null: numbers that may change at any time
+          p.from_b = b.stored();
+          const bool frozen = p.from_a && p.from_b;
+          const auto lies_in = [](const R* numbers, const Stored& file) {
+            return reinterpret_cast<const std::byte*>(numbers) == file.data;
+          };
+          if (frozen && ((p.slots > 0 && (p.slots >= 16 || many)) || !lies_in(entry.a, *p.from_a) ||
+                         !lies_in(entry.b, *p.from_b))) {
+            p.made = device.pack_low_rank(entry.a, entry.b, a.rows(), a.cols(), b.rows());
+            entry.a = p.made.a;
+            entry.b = nullptr;
+            entry.panels = p.made.panels;
+            a.evict();
+            b.evict();
+          }
         }
-        p.rows += begin[e + 1] - begin[e];
+        p.slots += begin[e + 1] - begin[e];
       }
       return packed_table_.data();
     } else {
@@ -119,7 +129,7 @@ class LowRankExperts {
   struct Packed {
     PackedLowRank<R> made;                         // none at first
     std::shared_ptr<const Stored> from_a, from_b;  // what was read or packed
-    std::int64_t rows = 0;
+    std::int64_t slots = 0;                        // that it has served so far
   };
   std::vector<Real<B>> a_, b_, bias_;
   std::vector<double> scale_;
