@@ -7,7 +7,7 @@
 namespace anser::cli {
 
 Named::Named() {
-  find_fault = [](std::string& path) { return path.empty() ? std::string("the file's name is empty") : std::string(); };
+  find_fault = [](std::string& path) { return path.empty() ? std::string("its name is empty") : std::string(); };
 }
 
 Trimmed::Trimmed() {
@@ -95,6 +95,15 @@ Option* Command::add_option(const std::string& name, const std::string& help) {
 Option* Command::find_option(const std::string& name) { return keep(app_->get_option(name)); }
 Option* Command::add_flag(const std::string& name, bool& value, const std::string& help) {
   return keep(app_->add_flag(name, value, help));
+}
+void Command::require_names() {
+  for (CLI::Option* option : app_->get_options()) {
+    const std::string what = option->get_positional() ? option->get_name(true) : option->get_type_name();
+    const bool is_path =
+        what.starts_with("FILE") || what.starts_with("DIR") || what == "SOURCE" || what.ends_with(".safetensors");
+    if (is_path) keep(option)->check(Named{});
+  }
+  for (Command& command : commands_) command.require_names();
 }
 void Command::callback(std::function<void()> work) { app_->callback(std::move(work)); }
 void Command::footer(const std::string& text) { app_->footer(text); }

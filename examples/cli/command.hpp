@@ -22,7 +22,7 @@ struct Check {
   std::function<std::string(std::string&)> find_fault;
 };
 
-/// An output must have a name: an unset variable of a script would else mean stdout.
+/// A file or folder must have a name: an unset variable of a script would else be as an option that was not given.
 struct Named : Check {
   Named();
 };
@@ -97,6 +97,8 @@ class Command {
   /// One that was added.
   Option* find_option(const std::string& name);
   Option* add_flag(const std::string& name, bool& value, const std::string& help);
+  /// From here on each option and argument of this command, and of those below it, that is a file or a folder is Named.
+  void require_names();
   void callback(std::function<void()> work);
   /// What stands below the options in --help.
   void footer(const std::string& text);

@@ -159,7 +159,6 @@ void add_eval(Command& program) {
   c.add_option("--output", o->output,
                "Where the results go, whole or not at all: a directory that gets results.json, or a name that ends in "
                ".json; missing folders are made")
-      ->check(Named{})
       ->type_name("DIR|FILE.json");
   std::vector<std::string> names(std::begin(metric_names), std::end(metric_names));
   c.add_option("--metric", o->evaluation.metrics,

@@ -82,7 +82,6 @@ void add_generate(Command& program) {
       c.add_option("--input", o->input, "Lines of {\"input\": TEXT, ...}")->excludes(prompt)->type_name("FILE.jsonl");
   c.add_option("--output", o->output,
                "Where the lines go, whole or not at all; missing folders are made; stdout where not given")
-      ->check(Named{})
       ->type_name("FILE.jsonl");
   auto& g = o->generation;
   c.add_option("--max-new-tokens", g.max_new_tokens, "Tokens per answer at most")

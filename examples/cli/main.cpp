@@ -5,6 +5,7 @@
 #include <anser/core/error.hpp>
 
 #include <cstdlib>
+#include <filesystem>
 #include <new>
 #include <sstream>
 
@@ -71,6 +72,7 @@ int main(int argc, char** argv) {
   for (const auto add : {add_generate, add_score, add_forward, add_trace, add_pool, add_inspect, add_train, add_eval,
                          add_reproduce, add_report, add_demo})
     add(commands);
+  commands.require_names();
   std::vector<std::string> words;
   try {
     if (argc < 2) {
@@ -86,6 +88,8 @@ int main(int argc, char** argv) {
     return wrong_usage;
   } catch (const anser::Error& error) {
     return fail_with(error.what());
+  } catch (const std::filesystem::filesystem_error& error) {
+    return fail_with(anser::concat(error.path1().string(), ": ", error.code().message()).c_str());
   } catch (const std::bad_alloc&) {
     return fail_with("out of memory; a smaller --batch-size or --dtype bf16 needs less");
   } catch (const std::exception& error) {

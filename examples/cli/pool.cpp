@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 #include <anser/cpu.hpp>
+#include <anser/io/charsmap.hpp>
 #include <anser/io/hf.hpp>
 #include <anser/module/adapter.hpp>
 #include <anser/t5.hpp>
@@ -99,8 +100,14 @@ void check_pool(const PoolReadOptions& o) {
     sites = linears(model);
     hash = files.hash();
   }
-  PoolOptions options{true, hash};
-  Pool pool = load_pool(o.directory, options);
+  Pool pool;
+  try {
+    pool = load_pool(o.directory, {true, hash});
+  } catch (const Error& error) {
+    print(visible(error.what()) + '\n');
+    finish_output();
+    throw;
+  }
   if (!o.skip_broken) problems.swap(pool.skipped);
   std::optional<Progress> progress(std::in_place, "checking", pool.experts.size());
   std::size_t gated = 0;
@@ -110,6 +117,8 @@ void check_pool(const PoolReadOptions& o) {
       } catch (const Error& error) {
         problems.push_back(error.what());
       }
+    if (!is_utf8(e.name))
+      problems.push_back(concat(e.origin, ": its name is not valid UTF-8 and cannot stand in JSON; rename the folder"));
     if (e.gates) {
       ++gated;
       check_gates(e, problems);

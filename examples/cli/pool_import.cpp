@@ -74,7 +74,6 @@ void add_pool_import(Command& pool) {
   c.add_option("SOURCE", o->source, "The checkpoint's file, or a PEFT adapter's directory")->required()->type_name("");
   c.add_option("--output", o->output, "The new directory: an expert, or a pool where the checkpoint has several")
       ->required()
-      ->check(Named())
       ->type_name("DIR");
   c.add_option("--kind", o->kind, "Whose checkpoint it is; by default found out")
       ->check(Among({"peft", "tfew-ia3", "phatgoose"}))

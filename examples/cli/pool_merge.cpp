@@ -159,7 +159,6 @@ void add_pool_merge(Command& pool) {
       ->capture_default_str();
   c.add_option("--output", o->output, "The new directory; nothing is written over")
       ->required()
-      ->check(Named())
       ->type_name("DIR");
   c.add_option("--model", o->model, "Write a whole model: this one with the merged delta in its weights")
       ->type_name("DIR");

@@ -158,7 +158,6 @@ void add_pool_weights(Command& pool) {
       ->group("Data");
   c.add_option("--output", o->output, "The weights, whole or not at all; missing folders are made")
       ->required()
-      ->check(Named{})
       ->type_name("FILE.json");
   c.add_option("--examples", o->examples, "So many, spread evenly over the files")
       ->check(Between(1, 1 << 20))

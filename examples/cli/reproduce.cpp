@@ -120,7 +120,6 @@ void add_reproduce_options(Command& c, ReproduceOptions& o) {
   c.add_option("--output", o.output,
                "Gets results.json, report.html, and a folder for each seed with all that was made")
       ->required()
-      ->check(Named{})
       ->type_name("DIR");
   c.add_option("--jobs", o.jobs,
                "Steps that run side by side; 0: mini one per core, each on one thread; full one, on all of them")

@@ -53,7 +53,7 @@ void add_seed_and_output(Command& c, std::uint64_t& seed, std::string& output) {
       ->check(Between(std::uint64_t(0), ~std::uint64_t(0)))
       ->type_name("N")
       ->capture_default_str();
-  c.add_option("--output", output, "Where they go")->required()->check(Named{})->type_name("DIR");
+  c.add_option("--output", output, "Where they go")->required()->type_name("DIR");
 }
 
 }  // namespace

@@ -59,7 +59,7 @@ void add_reproduce_gates(Command& reproduce) {
   c.add_option("--gates", o->gates,
                "Has <expert>/gate.safetensors; where not given, gates are zero, as before training")
       ->type_name("DIR");
-  c.add_option("--output", o->output, "The new pool")->required()->check(Named{})->type_name("DIR");
+  c.add_option("--output", o->output, "The new pool")->required()->type_name("DIR");
   add_examples(c, {"anser reproduce gates --experts experts --output untrained"});
   c.callback([o] { run(*o); });
 }

@@ -182,7 +182,7 @@ void add_reproduce_measure(Command& reproduce) {
                "Say also whose line is nearest to each question, by the base encoder and by words; <expert>.jsonl in "
                "this directory has each expert's lines")
       ->type_name("DIR");
-  c.add_option("--output", o->output, "Where that goes")->required()->check(Named{})->type_name("FILE.json");
+  c.add_option("--output", o->output, "Where that goes")->required()->type_name("FILE.json");
   add_batch_option(c, o->evaluation.batch_size);
   add_examples(c, {"anser reproduce measure --model base --pool experts --tasks data --routers phatgoose,uniform "
                    "--output scores.json"});

@@ -89,7 +89,6 @@ void add_score(Command& program) {
       ->type_name("FILE.jsonl");
   c.add_option("--output", o->output,
                "Where the lines go, whole or not at all; missing folders are made; stdout where not given")
-      ->check(Named{})
       ->type_name("FILE.jsonl");
   add_batch_option(c, o->batch_size);
   add_examples(c,

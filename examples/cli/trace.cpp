@@ -255,7 +255,6 @@ void add_trace(Command& program) {
                "FILE.jsonl (lines), FILE.html (a page) or FILE.json (of --tasks), whole or not at all; missing folders "
                "are made; lines to stdout "
                "where not given")
-      ->check(Named{})
       ->check(check_ending)
       ->type_name("FILE");
   c.add_flag(

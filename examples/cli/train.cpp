@@ -139,7 +139,6 @@ void add_expert(Command& train) {
   add_model_options(c, o->engine);
   c.add_option("--output", o->output, "The expert's directory; its last folder is the expert's name")
       ->required()
-      ->check(Named{})
       ->type_name("DIR");
   c.add_option("--name", o->name, "The name that expert.json keeps; where not given, that of the folder")
       ->type_name("NAME")
@@ -163,7 +162,7 @@ void add_gate(Command& train) {
   c.add_option("--expert", o->expert, "The expert's directory: ours, or one that PEFT wrote")
       ->required()
       ->type_name("DIR");
-  c.add_option("--output", o->output, "Another place for gate.safetensors")->check(Named{})->type_name("DIR");
+  c.add_option("--output", o->output, "Another place for gate.safetensors")->type_name("DIR");
   add_training_options(c, *o);
   add_examples(c, {"anser train gate --model t5 --expert experts/questions --data questions.jsonl"});
 }
@@ -184,7 +183,7 @@ void add_joint(Command& train) {
       "adapter makes its experts, and --learn-along adds the layer norms that it trained too.",
       o);
   add_model_options(c, o->engine);
-  c.add_option("--output", o->output, "The pool's directory")->required()->check(Named{})->type_name("DIR");
+  c.add_option("--output", o->output, "The pool's directory")->required()->type_name("DIR");
   std::string what = "Who decides which experts are heard:";
   std::vector<std::string> known;
   each_joint_router({}, [&](const char* name, const char* does, auto) {
@@ -268,7 +267,7 @@ void add_full(Command& train) {
       ->type_name("X")
       ->capture_default_str()
       ->group("Data");
-  c.add_option("--output", o->output, "The model's directory")->required()->check(Named{})->type_name("DIR");
+  c.add_option("--output", o->output, "The model's directory")->required()->type_name("DIR");
   add_training_options(c, *o);
   add_examples(c, {"anser train full --model t5 --data all.jsonl --steps 1000 --output t5-all",
                    "anser train full --config config.json --vocab spiece.model --data books.txt --span-corruption "

@@ -48,7 +48,11 @@ inline T5Config read_config(const Json& json, const std::optional<Json>& generat
 
 ANSER_INLINE T5Config read_config(const ModelDirectory& files) {
   T5Config c = detail::read_config(files.config(), files.generation_config());
-  c.tied = !files.find("lm_head.weight");
+  const bool has_head = files.find("lm_head.weight").has_value();
+  check(has_head || c.tied, files.origin(),
+        ": the tensor lm_head.weight is missing, and config.json says that there is ",
+        "one (tie_word_embeddings is false); is the download complete?");
+  c.tied = !has_head;
   return c;
 }
 ANSER_INLINE T5Config read_config(const Json& config) { return detail::read_config(config, std::nullopt); }

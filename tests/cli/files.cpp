@@ -42,6 +42,33 @@ BOOST_AUTO_TEST_CASE(pools_are_listed_and_checked) {
   run_badly("pool list " + pool + "/dates", 1, "is itself an expert");
 }
 
+BOOST_AUTO_TEST_CASE(a_head_that_the_configuration_promises_must_be_there) {
+  fs::copy(golden("v1_1"), scratch() / "headless", fs::copy_options::recursive);
+  const auto whole = Safetensors::open(golden("v1_1/model.safetensors"));
+  std::vector<anser::NamedTensor> all;
+  for (const auto& name : whole->names())
+    if (name != "lm_head.weight") all.emplace_back(name, *whole->find(name));
+  anser::write_safetensors((scratch() / "headless/model.safetensors").string(), all);
+  run_badly("inspect headless", 1, "the tensor lm_head.weight is missing, and config.json says that there is one");
+}
+
+BOOST_AUTO_TEST_CASE(what_stops_a_pool_is_among_its_problems) {
+  fs::copy(golden("pool/even"), scratch() / "unlike", fs::copy_options::recursive);
+  const auto first = fs::directory_iterator(scratch() / "unlike")->path().filename().string();
+  write(scratch() / "unlike" / first / "adapter_config.json", R"({"peft_type": "IA3", "target_modules": ["q"]})");
+  for (const auto& folder : fs::directory_iterator(scratch() / "unlike"))
+    if (folder.path().filename() != first) fs::remove_all(folder.path());
+  const auto none = run("pool check unlike");
+  BOOST_TEST(none.status == 1);
+  BOOST_TEST(none.out.starts_with("unlike: none of the 1 experts loads"), none.out);
+  fs::remove_all(scratch() / "unlike" / first);
+  fs::copy(fs::directory_iterator(golden("pool/even"))->path(), scratch() / "unlike" / "bad\xFF",
+           fs::copy_options::recursive);
+  const auto named = run("pool check unlike");
+  BOOST_TEST(named.status == 1);
+  BOOST_TEST(named.out.find("its name is not valid UTF-8") != std::string::npos, named.out + named.err);
+}
+
 BOOST_AUTO_TEST_CASE(numbers_that_are_not_finite_are_never_written) {
   fs::copy(demo() / "model", scratch() / "unfinite", fs::copy_options::recursive);
   auto weights = read(scratch() / "unfinite/model.safetensors");

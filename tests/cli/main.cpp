@@ -105,6 +105,16 @@ BOOST_AUTO_TEST_CASE(wrong_usage) {
   run_badly("trace --model x --pool y --input z --output page.htlm", 2, "neither .jsonl (lines), nor .html (a page)");
   run_badly("generate --model x --pool y --router phatgose --prompt z", 2, "sigmoid-gate; did you mean phatgoose?");
   run_badly("forward --model x", 2, "--tensors");
+  // As of a variable that is not set.
+  run_badly("generate --model x --pool '' --prompt y", 2, "--pool: its name is empty");
+  run_badly("generate --model '' --prompt y", 2, "--model: its name is empty");
+  run_badly("generate --model x --input '' --prompt y", 2, "--input: its name is empty");
+  run_badly("pool check x --model ''", 2, "--model: its name is empty");
+  run_badly("pool list ''", 2, "DIR: its name is empty");
+  run_badly("inspect ''", 2, "its name is empty");
+  run_badly("pool import '' --output x", 2, "SOURCE: its name is empty");
+  run_badly("forward --model x --tensors '' --output y", 2, "--tensors: its name is empty");
+  run_badly("reproduce phatgoose --output ''", 2, "--output: its name is empty");
   BOOST_TEST(run("").status == 2);
 }
 

@@ -32,6 +32,13 @@ BOOST_AUTO_TEST_CASE(a_committed_file_has_all_bytes_and_nothing_beside_it) {
   CHECK_SAYS(out.commit(), "already closed");
 }
 
+BOOST_AUTO_TEST_CASE(names_as_long_as_a_system_takes) {
+  const io_test::Folder folder;
+  const std::string name(255, 'n');
+  anser::write_file(folder.path(name), "text");
+  BOOST_TEST(io_test::read(folder.path(name)) == "text");
+}
+
 BOOST_AUTO_TEST_CASE(without_commit_the_old_file_stays) {
   const io_test::Folder folder;
   const std::string path = folder.write("a", "old");

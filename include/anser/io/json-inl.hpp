@@ -122,7 +122,9 @@ ANSER_INLINE std::string quote(std::string_view text) {
   try {
     return nlohmann::json(text).dump();
   } catch (const nlohmann::json::exception&) {
-    fail("a text is not valid UTF-8 and cannot be written as JSON");
+    using nlohmann::json;
+    fail("a text or name is not valid UTF-8 and cannot be written as JSON: ",
+         json(text).dump(-1, ' ', false, json::error_handler_t::replace), "; rename or convert what it is of");
   }
 }
 

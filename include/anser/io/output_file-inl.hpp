@@ -59,8 +59,9 @@ ANSER_INLINE OutputFile::OutputFile(std::string path) : path_(std::move(path)), 
           "; name another folder");
     static std::atomic<unsigned> count{0};
     do {
-      temporary_ = concat(folder.empty() ? "." : folder.string(), "/.", fs::path(target_).filename().string(), ".",
-                          getpid(), "-", count++, ".partial");
+      temporary_ = concat(folder.empty() ? "." : folder.string(), "/.",
+                          fs::path(target_).filename().string().substr(0, 200),  // names may have 255 bytes
+                          ".", getpid(), "-", count++, ".partial");
       file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     } while (file_ < 0 && errno == EEXIST);
   }
