@@ -157,9 +157,7 @@ void add_pool_merge(Command& pool) {
       ->check(is_known)
       ->type_name("NAME")
       ->capture_default_str();
-  c.add_option("--output", o->output, "The new directory; nothing is written over")
-      ->required()
-      ->type_name("DIR");
+  c.add_option("--output", o->output, "The new directory; nothing is written over")->required()->type_name("DIR");
   c.add_option("--model", o->model, "Write a whole model: this one with the merged delta in its weights")
       ->type_name("DIR");
   c.add_option("--experts", o->experts, "Merge these alone, a comma list of names")->type_name("LIST");
