@@ -53,20 +53,27 @@ BOOST_AUTO_TEST_CASE(a_head_that_the_configuration_promises_must_be_there) {
 }
 
 BOOST_AUTO_TEST_CASE(what_stops_a_pool_is_among_its_problems) {
-  fs::copy(golden("pool/even"), scratch() / "unlike", fs::copy_options::recursive);
-  const auto first = fs::directory_iterator(scratch() / "unlike")->path().filename().string();
-  write(scratch() / "unlike" / first / "adapter_config.json", R"({"peft_type": "IA3", "target_modules": ["q"]})");
-  for (const auto& folder : fs::directory_iterator(scratch() / "unlike"))
-    if (folder.path().filename() != first) fs::remove_all(folder.path());
-  const auto none = run("pool check unlike");
-  BOOST_TEST(none.status == 1);
-  BOOST_TEST(none.out.starts_with("unlike: none of the 1 experts loads"), none.out);
-  fs::remove_all(scratch() / "unlike" / first);
-  fs::copy(fs::directory_iterator(golden("pool/even"))->path(), scratch() / "unlike" / "bad\xFF",
-           fs::copy_options::recursive);
-  const auto named = run("pool check unlike");
-  BOOST_TEST(named.status == 1);
-  BOOST_TEST(named.out.find("its name is not valid UTF-8") != std::string::npos, named.out + named.err);
+  const auto first_of = [](const std::string& pool) {
+    for (const auto& entry : fs::directory_iterator(golden(pool)))
+      if (entry.is_directory()) return entry.path();
+    return fs::path();
+  };
+  const auto problem = [](const std::string& words) {
+    const auto r = run("pool check odd");
+    BOOST_TEST(r.status == 1);
+    BOOST_TEST(r.out.find(words) != std::string::npos, r.out + r.err);
+    fs::remove_all(scratch() / "odd");
+  };
+  const fs::path odd = scratch() / "odd";
+  write(odd / "broken" / "adapter_config.json", "{");
+  problem("odd: none of the 1 experts loads");
+  fs::create_directories(odd);
+  fs::copy(first_of("pool/even"), odd / "a", fs::copy_options::recursive);
+  fs::copy(first_of("pool/smear"), odd / "b", fs::copy_options::recursive);
+  problem("odd: a is LORA and b is ANSER_ADAPTER");
+  fs::create_directories(odd);
+  fs::copy(first_of("pool/even"), odd / "bad\xFF", fs::copy_options::recursive);
+  problem("its name is not valid UTF-8");
 }
 
 BOOST_AUTO_TEST_CASE(numbers_that_are_not_finite_are_never_written) {
