@@ -94,7 +94,9 @@ void run_model(const std::string& folder, const std::string& pool_folder) {
   std::vector<anser::TraceEntry<Device>> trace;
   anser::Batch<Device> batch;
   if (!pool_folder.empty()) {
+    const double start = now();
     pool = anser::load_pool(pool_folder);
+    std::printf("%zu experts opened in %.0f ms\n", pool.experts.size(), 1e3 * (now() - start));
     anser::attach(model, std::span<const anser::Expert>(pool.experts), anser::Lora{}, anser::PhatGoose{2});
     batch.trace = &trace;
   }

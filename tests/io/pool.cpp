@@ -1,6 +1,5 @@
 #include <anser/io/pool.hpp>
 #include <boost/test/unit_test.hpp>
-#include <ctime>
 
 #include "temporary.hpp"
 
@@ -129,7 +128,7 @@ BOOST_AUTO_TEST_CASE(another_base_model_is_a_warning_and_another_shape_an_error)
   anser::check_against(anser::load_pool(folder.path()).experts[0], {{q, 4, 6}});
 }
 
-BOOST_AUTO_TEST_CASE(many_experts_open_quickly) {
+BOOST_AUTO_TEST_CASE(more_than_a_thousand_experts_open_at_once) {
   const Folder folder;
   write_expert(folder, "0000", 2, 6, 96);
   for (int i = 1; i < 1024; ++i) {  // links, since writing them all would take longer than what is tested
@@ -138,12 +137,10 @@ BOOST_AUTO_TEST_CASE(many_experts_open_quickly) {
     for (const char* file : {"/adapter_config.json", "/adapter_model.safetensors"})
       std::filesystem::create_hard_link(folder.path("0000") + file, folder.path(name) + file);
   }
-  const std::clock_t start = std::clock();  // of this process, however busy the machine is
   const anser::Pool pool = anser::load_pool(folder.path());
-  const double seconds = double(std::clock() - start) / CLOCKS_PER_SEC;
-  BOOST_TEST(pool.experts.size() == 1024u);
-  BOOST_TEST_MESSAGE("1024 experts of 96 sites opened in " << seconds << " s");
-  BOOST_TEST(seconds < 30);  // about 1 s; 10 s with sanitizers
+  BOOST_REQUIRE(pool.experts.size() == 1024u);
+  BOOST_TEST(pool.warnings.empty());
+  for (const auto& expert : pool.experts) BOOST_TEST(expert.sites.size() == 96u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

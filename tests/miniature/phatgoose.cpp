@@ -29,8 +29,12 @@ BOOST_AUTO_TEST_CASE(phatgoose_is_ahead_in_a_smaller_miniature) {
   BOOST_TEST(loss_of("base/training") < 1.0);
   for (const auto& kind : results.at("methods").at("none").at("tasks").keys())
     if (fs::exists(scratch() / "mini/seed-101/experts" / kind)) {
-      BOOST_TEST(loss_of("experts/" + kind + "/training") < 0.05, kind);
-      BOOST_TEST(loss_of("experts/" + kind + "/training-gate") < 0.1, kind);
+      // 0.004 to 0.02 as a rule. CUR learns slowest: 0.009, 0.023 and over 0.05 with three ways of rounding.
+      // After 60 steps, which are too few, all are still above 0.1.
+      const double expert = loss_of("experts/" + kind + "/training"),
+                   gate = loss_of("experts/" + kind + "/training-gate");
+      BOOST_TEST(expert < 0.1, kind << ": " << expert);
+      BOOST_TEST(gate < 0.1, kind << ": " << gate);
     }
   BOOST_TEST(loss_of("multitask/all/training") < 0.1);
 
