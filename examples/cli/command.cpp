@@ -99,9 +99,8 @@ Option* Command::add_flag(const std::string& name, bool& value, const std::strin
 void Command::require_names() {
   for (CLI::Option* option : app_->get_options()) {
     const std::string what = option->get_positional() ? option->get_name(true) : option->get_type_name();
-    const bool is_path =
-        what.starts_with("FILE") || what.starts_with("DIR") || what == "SOURCE" || what.ends_with(".safetensors");
-    if (is_path) keep(option)->check(Named{});
+    const auto names = [&](const char* kind) { return what.find(kind) != what.npos; };
+    if (names("FILE") || names("DIR") || names("SOURCE") || names(".safetensors")) keep(option)->check(Named{});
   }
   for (Command& command : commands_) command.require_names();
 }

@@ -39,8 +39,8 @@ std::string tensors_text(const Safetensors& file, bool values) {
       }
     table.add(row);
   }
-  std::string out =
-      fmt::format("{}: safetensors, {} tensors, {}\n", file.origin(), grouped(file.entries().size()), size_text(bytes));
+  std::string out = fmt::format("{}: safetensors, {} tensors, {}\n", visible(file.origin()),
+                                grouped(file.entries().size()), size_text(bytes));
   for (const auto& [key, value] : file.metadata())
     out += fmt::format("metadata {}: {}\n", visible(key), cut(visible(value), 100));
   return out + table.text();
@@ -50,7 +50,7 @@ std::string tokenizer_text(const std::string& path) {
   const auto t = Tokenizer::load(path);
   std::string extra = "none";
   if (const auto first = t.id("<extra_id_0>")) extra = fmt::format("<extra_id_0> is {}", *first);
-  return fmt::format("{}: vocabulary of {} pieces; pad {}, eos {}, unk {}; extra ids: {}\n", path,
+  return fmt::format("{}: vocabulary of {} pieces; pad {}, eos {}, unk {}; extra ids: {}\n", visible(path),
                      grouped(std::uint64_t(t.size())), t.pad_id(), t.eos_id(), t.unk_id(), extra);
 }
 
@@ -66,8 +66,8 @@ std::string model_text(const std::string& directory, bool values) {
     parameters += n;
     if (dtypes.find(e->dtype) == dtypes.npos) dtypes += (dtypes.empty() ? "" : ", ") + e->dtype;
   }
-  std::string out = fmt::format("{}: T5 with {} feed-forward, {} head\n", directory, c.gated ? "gated GELU" : "ReLU",
-                                c.tied ? "tied" : "untied");
+  std::string out = fmt::format("{}: T5 with {} feed-forward, {} head\n", visible(directory),
+                                c.gated ? "gated GELU" : "ReLU", c.tied ? "tied" : "untied");
   Table table({"", ""});
   table.add({"vocabulary", grouped(std::uint64_t(c.vocabulary))});
   table.add({"layers", fmt::format("{} encoder, {} decoder", c.layers, c.decoder_layers)});
@@ -95,7 +95,7 @@ std::string expert_text(const std::string& directory, bool values) {
   const Expert e = load_expert(directory, &warnings);
   for (const auto& w : warnings) warn(w);
   const auto s = summarise(e);
-  std::string out = fmt::format("{}: {} expert\n", directory, e.kind);
+  std::string out = fmt::format("{}: {} expert\n", visible(directory), e.kind);
   Table table({"", ""});
   table.add({"rank", s.ranks});
   table.add({"targets", s.targets});
@@ -121,7 +121,7 @@ std::string pool_text(const std::string& directory) {
     gated += e.gates != nullptr;
   }
   return fmt::format("{}: pool of {} {} experts, {} of them with gates, {} parameters (anser pool list shows each)\n",
-                     directory, pool.experts.size(), pool.kind, gated, grouped(parameters));
+                     visible(directory), pool.experts.size(), pool.kind, gated, grouped(parameters));
 }
 
 void run(const std::string& path, bool values) {

@@ -29,10 +29,12 @@ void spin_briefly(char** argv) {
 }
 
 /// A stream that was closed before the start would be the first file that is opened, and get what is said to people.
-/// What is opened in its place takes nothing from stdout: results that nobody gets are an error.
+/// What is opened in place of stdout takes nothing, by its number or as /dev/stdout: results that nobody gets are an
+/// error.
 void open_streams() {
   for (int stream : {0, 1, 2})
-    if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", stream == 2 ? O_WRONLY : O_RDONLY) < 0) std::abort();
+    if (fcntl(stream, F_GETFD) < 0 && open(stream == 1 ? "/" : "/dev/null", stream == 2 ? O_WRONLY : O_RDONLY) < 0)
+      std::abort();
 }
 
 int fail_with(const char* what) {

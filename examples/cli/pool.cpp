@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "experts.hpp"
 #include "options.hpp"
@@ -89,6 +90,27 @@ void find_unlike_adapters(const Pool& pool, std::vector<std::string>& problems) 
     }
 }
 
+/// One line for each folder that does not load, of a pool that is refused as a whole.
+void print_broken(const std::string& directory) {
+  std::error_code none;
+  const auto has = [&](const fs::path& folder, const char* name) { return fs::exists(folder / name, none); };
+  if (has(directory, "adapter_config.json")) return;  // an expert, and its folders are none
+  std::set<fs::path> folders;
+  for (const auto& entry : fs::directory_iterator(directory, none)) {
+    const std::string name = entry.path().filename().string();
+    const bool unfinished = name == "training" || has(entry.path(), "training");
+    const bool dangling = !entry.exists(none);
+    if ((entry.is_directory(none) || dangling) && !name.starts_with('.') &&
+        (!unfinished || has(entry.path(), "adapter_config.json")))
+      folders.insert(entry.path());
+  }
+  for (const auto& folder : folders) try {
+      load_expert(folder.string());
+    } catch (const Error& error) {
+      print(visible(error.what()) + '\n');
+    }
+}
+
 void check_pool(const PoolReadOptions& o) {
   std::vector<std::string> problems;
   std::vector<LinearSizes> sites;
@@ -104,6 +126,7 @@ void check_pool(const PoolReadOptions& o) {
   try {
     pool = load_pool(o.directory, {true, hash});
   } catch (const Error& error) {
+    print_broken(o.directory);
     print(visible(error.what()) + '\n');
     finish_output();
     throw;
@@ -160,8 +183,8 @@ void check_pool(const PoolReadOptions& o) {
   finish_output();
   check(problems.empty(), o.directory, ": ", problems.size(), problems.size() == 1 ? " problem" : " problems",
         ", listed on stdout; mend or remove those experts");
-  print(fmt::format("{}: {} {} experts, {} with gates: no problems\n", o.directory, pool.experts.size(), pool.kind,
-                    gated));
+  print(fmt::format("{}: {} {} experts, {} with gates: no problems\n", visible(o.directory), pool.experts.size(),
+                    pool.kind, gated));
 }
 
 }  // namespace

@@ -96,7 +96,7 @@ void run(ActivationsOptions o) {
     write_safetensors(path, std::move(tensors), {{"data", names}, {"examples", std::to_string(examples)}});
     ++written;
   }
-  print(fmt::format("{}: mean activations of {} experts written\n", o.engine.pool, written));
+  print(fmt::format("{}: mean activations of {} experts written\n", visible(o.engine.pool), written));
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ void import(const PoolImportOptions& o) {
   const Imported done = import_experts(o.source, o.output, kind, options);
   progress.reset();
   for (const std::string& note : done.notes) warn(note);
-  print(fmt::format("{}: {} {} {} from {}, {} sites{}\n", o.output, done.experts, done.kind,
+  print(fmt::format("{}: {} {} {} from {}, {} sites{}\n", visible(o.output), done.experts, done.kind,
                     done.experts == 1 ? "expert" : "experts", name_of(kind), grouped(done.sites),
                     kind == ImportKind::phatgoose ? "; the directory is a pool" : "; the directory is an expert"));
 }

@@ -127,7 +127,7 @@ void merge(const PoolMergeOptions& o) {
                                ? fmt::format("the cut to a rank loses {} of the merged deltas (||dW - dW_r|| / ||dW||)",
                                              error_text(report.error()))
                                : "exact: nothing was cut to a rank";
-  print(fmt::format("\n{} of {} experts -> {}: {}\n", rule.name, pool.experts.size(), o.output, lost));
+  print(fmt::format("\n{} of {} experts -> {}: {}\n", rule.name, pool.experts.size(), visible(o.output), lost));
 }
 
 }  // namespace

@@ -137,7 +137,7 @@ void run(WeightsOptions o) {
   print(
       fmt::format("\nloss {:.4f} with these weights, {:.4f} with nobody heard; {} of {} trials succeeded\n{} is for "
                   "--router weights\n",
-                  loss_at_lowest, loss_at_start, found.successes, o.search.trials, o.output));
+                  loss_at_lowest, loss_at_start, found.successes, o.search.trials, visible(o.output)));
 }
 
 }  // namespace

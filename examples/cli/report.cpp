@@ -158,7 +158,7 @@ void check_routing(const Report& report, const std::string& path) {
 std::string text_of(const fs::path& path) {
   const auto file = MappedFile::open(path.string());
   const std::string text(reinterpret_cast<const char*>(file->data()), file->size());
-  quote(text);  // throws where it is not UTF-8
+  if (!is_utf8(text)) fail(path.string() + " is not UTF-8; convert it, such as with iconv");
   return text;
 }
 

@@ -75,7 +75,7 @@ void finish(const ReproduceOptions& o, const std::vector<Step>& steps, const Res
   }
   write_file(o.output + "/commands.txt", commands);
   const std::string report = write_report(o.output);
-  print(table + fmt::format("All values: {}/results.json; to look at: {}\n", o.output, report));
+  print(table + fmt::format("All values: {}/results.json; to look at: {}\n", visible(o.output), visible(report)));
 }
 
 ScaleOptions options_named(Command& c, const std::vector<std::string>& names) {

@@ -97,11 +97,13 @@ void add_file(std::vector<std::string>& words, const std::string& path, bool kep
 
 std::vector<std::string> with_settings(std::vector<std::string> words) {
   if (words.size() < 2 || words[0] != "train") return words;
-  if (const auto path = value_of(words, "settings")) add_file(words, *path, false);
+  const auto path = value_of(words, "settings");  // an empty name is left to what parses the words
+  if (path && !path->empty()) add_file(words, *path, false);
   if (value_of(words, "resume")) {
     const bool gate = words[1] == "gate";
     auto output = value_of(words, "output");
     if (!output && gate) output = value_of(words, "expert");
+    if (output && output->empty()) return words;
     std::error_code ignored;
     const std::string settings = output.value_or("") + (gate ? "/training-gate" : "/training") + "/settings.json";
     check(

@@ -80,7 +80,7 @@ void report(const TrainerOptions& o, const Trainer& trainer, long long step) {
                      : o.kind == TrainingKind::gate  ? "gate"
                      : o.kind == TrainingKind::joint ? "pool"
                                                      : "expert";
-  print(fmt::format("{} of step {} written to {}\n", what, grouped(std::uint64_t(step)), o.output));
+  print(fmt::format("{} of step {} written to {}\n", what, grouped(std::uint64_t(step)), visible(o.output)));
   if (last) print(fmt::format("loss {:.4g} in the last step", last->loss));
   if (best)
     print(fmt::format(", validation {:.4g} at its best, after step {}", *best->validation,

@@ -67,9 +67,14 @@ BOOST_AUTO_TEST_CASE(what_stops_a_pool_is_among_its_problems) {
   const fs::path odd = scratch() / "odd";
   write(odd / "broken" / "adapter_config.json", "{");
   problem("odd: none of the 1 experts loads");
+  for (int i = 0; i < 5; ++i) write(odd / std::to_string(i) / "adapter_config.json", "{");
+  problem("\nodd/4/adapter_config.json: ");
   fs::create_directories(odd);
   fs::copy(first_of("pool/even"), odd / "a", fs::copy_options::recursive);
   fs::copy(first_of("pool/smear"), odd / "b", fs::copy_options::recursive);
+  write(odd / "c" / "adapter_config.json", "{");
+  const auto mixed = run("pool check odd").out;
+  BOOST_TEST(mixed.starts_with("odd/c/adapter_config.json: "), mixed);
   problem("odd: a is LORA and b is ANSER_ADAPTER");
   fs::create_directories(odd);
   fs::copy(first_of("pool/even"), odd / "bad\xFF", fs::copy_options::recursive);

@@ -24,6 +24,9 @@ BOOST_AUTO_TEST_CASE(what_stdout_does_not_take_is_an_error) {
     for (const std::string& command : {std::string("--help"), std::string("--version"), std::string("score --help"),
                                        "inspect " + (demo() / "model").string()})
       BOOST_TEST(status(command + stream) == 1, command + stream);
+  write(scratch() / "line.jsonl", "{\"input\": \"a\", \"target\": \"b\"}\n");
+  BOOST_TEST(status("score --model " + (demo() / "model").string() + " --input " + (scratch() / "line.jsonl").string() +
+                    " --output /dev/stdout >&-") == 1);
 }
 
 BOOST_AUTO_TEST_CASE(names_cannot_talk_to_the_terminal) {
@@ -42,7 +45,10 @@ BOOST_AUTO_TEST_CASE(names_cannot_talk_to_the_terminal) {
   const std::vector<float> numbers(2);
   anser::write_safetensors((named / "odd.safetensors").string(), {{"w\033", anser::stored_view(numbers.data(), {2})}},
                            {{"key\033", "one\ntwo\xC2\x9B"}});
-  const auto inspected = run_well("inspect named/odd.safetensors");
+  fs::rename(named / "odd.safetensors", named / "odd\033.safetensors");
+  const auto inspected = run_well("inspect \"$(printf 'named/odd\\033.safetensors')\"");
+  BOOST_TEST(inspected.find("odd\\x1B.safetensors: safetensors") != std::string::npos, inspected);
+  BOOST_TEST(inspected.find('\033') == std::string::npos, inspected);
   for (const std::string words : {"metadata key\\x1B: one\\ntwo\\x9B\n", "w\\x1B   F32"})
     BOOST_TEST(inspected.find(words) != std::string::npos, inspected);
 }
@@ -109,6 +115,9 @@ BOOST_AUTO_TEST_CASE(wrong_usage) {
   run_badly("generate --model x --pool '' --prompt y", 2, "--pool: its name is empty");
   run_badly("generate --model '' --prompt y", 2, "--model: its name is empty");
   run_badly("generate --model x --input '' --prompt y", 2, "--input: its name is empty");
+  run_badly("pool merge x --weights '' --output y", 2, "--weights: its name is empty");
+  run_badly("train expert --model x --data y --output z --settings ''", 2, "--settings: its name is empty");
+  run_badly("train expert --resume --output ''", 2, "--output: its name is empty");
   run_badly("pool check x --model ''", 2, "--model: its name is empty");
   run_badly("pool list ''", 2, "DIR: its name is empty");
   run_badly("inspect ''", 2, "its name is empty");

@@ -218,6 +218,8 @@ BOOST_AUTO_TEST_CASE(curves_and_commands_are_shown) {
                                   ">loss, nats per token<", "anser one --x '&lt;&amp;&gt;'\nanser two\n"})
     BOOST_TEST(page.find(words) != page.npos, words);
   BOOST_TEST(page.find(">other<") == page.npos);  // of another seed
+  write(scratch() / "trained/commands.txt", "anser \xFF" + std::string(1000, 'x'));
+  run_badly("report trained", 1, "trained/commands.txt is not UTF-8");
   write(scratch() / "trained/seed-7/base/training/metrics.jsonl", step + "{\"step\": 2}\n");
   run_badly("report trained", 1, "metrics.jsonl:2");
 }

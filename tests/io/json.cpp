@@ -121,6 +121,9 @@ BOOST_AUTO_TEST_CASE(every_cut_of_a_file_is_an_error) {
 BOOST_AUTO_TEST_CASE(text_is_quoted_as_json) {
   BOOST_TEST(anser::quote("a\"b\\c\n") == R"("a\"b\\c\n")");
   CHECK_SAYS(anser::quote("\xff"), "UTF-8");
+  const std::string whole_file = "\xff" + std::string(1000, 'x') + "the end";
+  BOOST_CHECK_EXCEPTION(anser::quote(whole_file), anser::Error,
+                        [](const auto& e) { return std::string(e.what()).size() < 400; });
 }
 
 BOOST_AUTO_TEST_SUITE_END()

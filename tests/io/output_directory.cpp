@@ -36,6 +36,13 @@ BOOST_AUTO_TEST_CASE(it_appears_whole_or_not_at_all) {
   BOOST_TEST(entries(folder.path("new")) == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(names_as_long_as_a_system_takes) {
+  const Folder folder;
+  OutputDirectory out(folder.path(std::string(255, 'n')));
+  out.commit();
+  BOOST_TEST(fs::is_directory(folder.path(std::string(255, 'n'))));
+}
+
 BOOST_AUTO_TEST_CASE(an_empty_directory_is_replaced_and_nothing_else) {
   const Folder folder;
   fs::create_directory(folder.path("empty"));

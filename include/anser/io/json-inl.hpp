@@ -124,7 +124,8 @@ ANSER_INLINE std::string quote(std::string_view text) {
   } catch (const nlohmann::json::exception&) {
     using nlohmann::json;
     fail("a text or name is not valid UTF-8 and cannot be written as JSON: ",
-         json(text).dump(-1, ' ', false, json::error_handler_t::replace), "; rename or convert what it is of");
+         json(text.substr(0, 100)).dump(-1, ' ', false, json::error_handler_t::replace),
+         "; rename or convert what it is of");
   }
 }
 

@@ -32,8 +32,9 @@ ANSER_INLINE OutputDirectory::OutputDirectory(std::string path) : path_(std::mov
   check(!problem, path_, " cannot be made: the folder ", parent.string(), ": ", problem.message(), "; name another");
   bool fresh = false;
   for (int count = 0; !fresh && !problem; ++count) {
-    temporary_ = concat(parent.empty() ? "." : parent.string(), "/.", fs::path(target_).filename().string(), '.',
-                        getpid(), '-', count, ".partial");
+    temporary_ = concat(parent.empty() ? "." : parent.string(), "/.",
+                        fs::path(target_).filename().string().substr(0, 200),  // names may have 255 bytes
+                        '.', getpid(), '-', count, ".partial");
     fresh = fs::create_directory(temporary_, problem);
   }
   if (problem) temporary_.clear();
