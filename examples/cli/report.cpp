@@ -1,5 +1,6 @@
 // anser report: an experiment's directory, read, and its page written again.
 #include <anser/core/error.hpp>
+#include <anser/io/charsmap.hpp>
 #include <anser/io/json.hpp>
 #include <anser/io/output_file.hpp>
 
