@@ -37,6 +37,18 @@ void open_streams() {
       std::abort();
 }
 
+/// What was asked. CLI11 takes the word behind `--name=` for its value: an empty value becomes a word of its own.
+std::vector<std::string> words_of(int argc, char** argv) {
+  std::vector<std::string> words;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    const bool empty = word.starts_with("--") && word.size() > 3 && word.find('=') == word.size() - 1;
+    words.emplace_back(empty ? word.substr(0, word.size() - 1) : word);
+    if (empty) words.emplace_back();
+  }
+  return words;
+}
+
 int fail_with(const char* what) {
   complain(fmt::format("anser: error: {}\n", visible(what)));
   return failed;
@@ -81,7 +93,7 @@ int main(int argc, char** argv) {
       complain(program.help());
       return wrong_usage;
     }
-    words = with_settings({argv + 1, argv + argc});
+    words = with_settings(words_of(argc, argv));
     program.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // as CLI11 wants them
     finish_output();
   } catch (const CLI::ParseError& error) {

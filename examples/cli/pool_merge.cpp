@@ -160,7 +160,7 @@ void add_pool_merge(Command& pool) {
   c.add_option("--output", o->output, "The new directory; nothing is written over")->required()->type_name("DIR");
   c.add_option("--model", o->model, "Write a whole model: this one with the merged delta in its weights")
       ->type_name("DIR");
-  c.add_option("--experts", o->experts, "Merge these alone, a comma list of names")->type_name("LIST");
+  c.add_option("--experts", o->experts, "Merge these alone, a comma list of names")->type_name("LIST")->check(Named{});
   c.add_option(
        "--weights", o->weights,
        "A weight for each expert: a comma list in the experts' order, or a file {\"name\": weight} that ends in "

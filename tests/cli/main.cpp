@@ -118,6 +118,9 @@ BOOST_AUTO_TEST_CASE(wrong_usage) {
   run_badly("pool merge x --weights '' --output y", 2, "--weights: its name is empty");
   run_badly("train expert --model x --data y --output z --settings ''", 2, "--settings: its name is empty");
   run_badly("train expert --resume --output ''", 2, "--output: its name is empty");
+  run_badly("pool merge x --experts '' --output y", 2, "--experts: its name is empty");
+  run_badly("generate --model= --prompt y", 2, "--model: its name is empty");
+  run_badly("generate --model x --prompt y --output= --batch-size=2", 2, "--output: its name is empty");
   run_badly("pool check x --model ''", 2, "--model: its name is empty");
   run_badly("pool list ''", 2, "DIR: its name is empty");
   run_badly("inspect ''", 2, "its name is empty");

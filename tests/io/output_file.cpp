@@ -1,4 +1,6 @@
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 #include <anser/io/output_file.hpp>
 #include <boost/test/unit_test.hpp>
 #include <csignal>
@@ -77,6 +79,23 @@ BOOST_AUTO_TEST_CASE(a_link_stays_a_link) {
   BOOST_TEST(io_test::read(folder.path("deep/file")) == "newer");
   std::filesystem::create_symlink("circle", folder.path("circle"));
   CHECK_SAYS(OutputFile(folder.path("circle")), folder.path("circle"), "in circles");
+}
+
+BOOST_AUTO_TEST_CASE(an_open_file_is_written_on) {
+  const io_test::Folder folder;
+  const std::string log = folder.write("log", "before\n");
+  const int file = ::open(log.c_str(), O_WRONLY | O_APPEND);
+  BOOST_REQUIRE(file >= 0);
+  std::filesystem::create_symlink("/proc/self/fd/" + std::to_string(file), folder.path("link"));
+  for (const std::string& path : {"/dev/fd/" + std::to_string(file), folder.path("link")}) {
+    anser::OutputFile out(path);
+    out.write("result\n");
+    out.commit();
+  }
+  BOOST_TEST(::write(file, "after\n", 6) == 6);
+  ::close(file);
+  BOOST_TEST(io_test::read(log) == "before\nresult\nresult\nafter\n");
+  CHECK_SAYS(anser::OutputFile(folder.path("link")), "cannot be written");
 }
 
 BOOST_AUTO_TEST_CASE(unfinished_files_can_be_removed_at_once) {

@@ -23,6 +23,21 @@ inline void replace_unfinished(const char* from, const char* to) noexcept {
     if (const char* expected = from; slot.compare_exchange_strong(expected, to)) return;
 }
 
+/// The number of a descriptor of ours that a path such as /dev/stdout names, or -1.
+inline int descriptor_of(std::filesystem::path path) {
+  namespace fs = std::filesystem;
+  std::error_code problem;
+  for (int links = 0; links < 40; ++links) {
+    const std::string folder = path.parent_path().string(), name = path.filename().string();
+    if ((folder == "/proc/self/fd" || folder == "/dev/fd") && !name.empty() && name.size() < 9 &&
+        name.find_first_not_of("0123456789") == name.npos)
+      return std::stoi(name);
+    if (!fs::is_symlink(fs::symlink_status(path, problem))) break;
+    path = path.parent_path() / fs::read_symlink(path, problem);
+  }
+  return -1;
+}
+
 /// Where a path leads; where its links lead nowhere yet, the name that they have for it.
 inline std::string follow_links(const std::string& path) {
   namespace fs = std::filesystem;
@@ -49,7 +64,9 @@ ANSER_INLINE OutputFile::OutputFile(std::string path) : path_(std::move(path)), 
   const fs::file_status status = fs::status(target_, ignored);
   check(status.type() != fs::file_type::directory, path_,
         " is a directory, and a file is to be written; name one in it");
-  if (fs::exists(status) && !fs::is_regular_file(status)) {
+  if (const int open_file = detail::descriptor_of(path_); open_file >= 0) {
+    file_ = fcntl(open_file, F_DUPFD_CLOEXEC, 0);  // written on from where it is: a shell's >> keeps what is there
+  } else if (fs::exists(status) && !fs::is_regular_file(status)) {
     file_ = ::open(target_.c_str(), O_WRONLY | O_CLOEXEC);
   } else {
     const fs::path folder = fs::path(target_).parent_path();
